@@ -1,1 +1,29 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod error;
+
+mod tensor;
+
+mod source;
+
+mod element;
+mod layout;
+
+mod npy;
+mod npz;
+mod safetensors;
+mod sharded;
+
+mod format;
+
+mod file;
+
+mod atomic;
+mod write;
+
+pub use atomic::{Overwrite, prepare_directory, write_atomic};
+pub use error::IoError;
+pub use file::{ReadLimits, TensorFile};
+pub use tensor::{Matrix, Tensor, TensorInfo, Values};
+pub use write::{TensorToWrite, write_safetensors};
