@@ -1,0 +1,197 @@
+//! How good predictions and scores are.
+
+use faer::MatRef;
+
+use crate::Real;
+
+/// Coefficient of determination of each row of `predictions` (t x N) for the same row of `targets` (t x N).
+///
+/// ```math
+/// R^2 = 1 - \frac{\sum_s (y_s - \hat y_s)^2}{\sum_s (y_s - \bar y)^2}
+/// ```
+///
+/// with the mean of the given targets. 1 is perfect, 0 no better than the mean, and a bad prediction is negative.
+/// `None` for a constant target (and for N = 0), where there is nothing to explain. NaN propagates.
+/// O(t N) time.
+///
+/// # Panics
+/// Where the shapes differ.
+///
+/// ```
+/// use faer::mat;
+/// use superposition_probe::r_squared;
+///
+/// let targets = mat![[1.0, 2.0, 3.0], [5.0, 5.0, 5.0]];
+/// let predictions = mat![[1.0, 2.0, 2.0], [5.0, 5.0, 5.0]];
+/// // Residual 1, total (-1)^2 + 0 + 1^2 = 2.
+/// assert_eq!(r_squared(targets.as_ref(), predictions.as_ref()), [Some(0.5), None]);
+/// ```
+#[must_use]
+#[track_caller]
+pub fn r_squared<T: Real, P: Real>(
+    targets: MatRef<'_, T>,
+    predictions: MatRef<'_, P>,
+) -> Vec<Option<f64>> {
+    assert_eq!(
+        targets.shape(),
+        predictions.shape(),
+        "the shapes of targets (left) and predictions (right) differ"
+    );
+    (0..targets.nrows())
+        .map(|row| {
+            let targets: Vec<f64> = targets.row(row).iter().map(|y| y.to_f64()).collect();
+            let predictions: Vec<f64> = predictions.row(row).iter().map(|y| y.to_f64()).collect();
+            r_squared_of(&targets, &predictions)
+        })
+        .collect()
+}
+
+pub(crate) fn r_squared_of(targets: &[f64], predictions: &[f64]) -> Option<f64> {
+    let first = *targets.first()?;
+    // Taken about the first value, so that a constant target has exactly no variance.
+    let mean = first + targets.iter().map(|y| y - first).sum::<f64>() / targets.len() as f64;
+    let total: f64 = targets.iter().map(|y| (y - mean) * (y - mean)).sum();
+    let residual: f64 = targets
+        .iter()
+        .zip(predictions)
+        .map(|(y, prediction)| (y - prediction).powi(2))
+        .sum();
+    (total != 0.0).then(|| 1.0 - residual / total)
+}
+
+/// Share of samples whose score is above `cut` exactly where the label is true; `None` without samples.
+///
+/// A NaN score counts as not above. Read it beside [`base_rate`].
+///
+/// # Panics
+/// Where the lengths differ.
+///
+/// ```
+/// use superposition_probe::accuracy;
+///
+/// let labels = [true, true, false, false];
+/// assert_eq!(accuracy(&[0.9, 0.4, 0.3, 0.1], &labels, 0.5), Some(0.75));
+/// assert_eq!(accuracy(&[], &[], 0.5), None);
+/// ```
+#[must_use]
+#[track_caller]
+pub fn accuracy(scores: &[f64], labels: &[bool], cut: f64) -> Option<f64> {
+    assert_same_length(scores, labels);
+    let right = scores
+        .iter()
+        .zip(labels)
+        .filter(|&(&score, &label)| (score > cut) == label)
+        .count();
+    (!labels.is_empty()).then(|| right as f64 / labels.len() as f64)
+}
+
+/// Share of the more frequent label: the accuracy of always answering that; `None` without samples.
+///
+/// ```
+/// use superposition_probe::base_rate;
+///
+/// assert_eq!(base_rate(&[true, false, false, false]), Some(0.75));
+/// ```
+#[must_use]
+pub fn base_rate(labels: &[bool]) -> Option<f64> {
+    let n_true = labels.iter().filter(|&&label| label).count();
+    let majority = n_true.max(labels.len() - n_true);
+    (!labels.is_empty()).then(|| majority as f64 / labels.len() as f64)
+}
+
+/// Area under the ROC curve: the chance that a random true sample scores above a random false one.
+///
+/// ```math
+/// \mathrm{AUROC} = P(s_+ > s_-) + \tfrac12 P(s_+ = s_-)
+/// ```
+///
+/// by average ranks (the Mann-Whitney statistic), so ties count half. 1/2 is chance whatever the base rate, and the
+/// value does not depend on a cut. `None` unless both labels occur, or where a score is NaN. O(N log N).
+///
+/// # Panics
+/// Where the lengths differ.
+///
+/// ```
+/// use superposition_probe::auroc;
+///
+/// let labels = [true, true, false, false];
+/// // Of four pairs (true, false) three are in order and one is tied: 3.5 / 4.
+/// assert_eq!(auroc(&[0.9, 0.3, 0.3, 0.1], &labels), Some(0.875));
+/// assert_eq!(auroc(&[0.5; 4], &labels), Some(0.5));
+/// assert_eq!(auroc(&[0.9, 0.3], &[true, true]), None);
+/// ```
+///
+/// # References
+/// Fawcett 2006, *An introduction to ROC analysis*, section 7.
+#[must_use]
+#[track_caller]
+pub fn auroc(scores: &[f64], labels: &[bool]) -> Option<f64> {
+    assert_same_length(scores, labels);
+    if scores.iter().any(|score| score.is_nan()) {
+        return None;
+    }
+    let (mut positives, mut negatives, mut twice_in_order) = (0_u64, 0_u64, 0_u128);
+    // Upwards through groups of equal scores: each true sample is above all earlier false ones, level with its own.
+    for group in sorted(scores, labels).chunk_by(|a, b| a.0 == b.0) {
+        let n_true = group.iter().filter(|sample| sample.1).count() as u64;
+        let n_false = group.len() as u64 - n_true;
+        twice_in_order += u128::from(n_true) * u128::from(2 * negatives + n_false);
+        positives += n_true;
+        negatives += n_false;
+    }
+    let pairs = u128::from(positives) * u128::from(negatives);
+    (pairs > 0).then(|| twice_in_order as f64 / (2.0 * pairs as f64))
+}
+
+/// The cut with the best accuracy on these samples, for a rule "true where score > cut".
+///
+/// The constant answer of the majority (an infinite cut) stands unless some cut is strictly better, and of equally
+/// good cuts the highest is taken; a cut lies midway between two neighbouring scores.
+pub(crate) fn best_cut(scores: &[f64], labels: &[bool]) -> f64 {
+    let n_true = labels.iter().filter(|&&label| label).count();
+    let n_false = labels.len() - n_true;
+    let (mut best, mut cut) = if n_true > n_false {
+        (n_true, f64::NEG_INFINITY)
+    } else {
+        (n_false, f64::INFINITY)
+    };
+    let sorted = sorted(scores, labels);
+    // Right answers with everything above answered true: all false samples below, all true ones above.
+    let mut right = n_false;
+    for pair in (0..sorted.len()).rev() {
+        let (score, label) = sorted[pair];
+        if label {
+            right += 1;
+        } else {
+            right -= 1;
+        }
+        let Some(&(below, _)) = pair.checked_sub(1).and_then(|below| sorted.get(below)) else {
+            break;
+        };
+        if below < score && right > best {
+            best = right;
+            cut = below + (score - below) / 2.0;
+            if cut >= score {
+                // Neighbouring floats: "above the lower one" is the same rule.
+                cut = below;
+            }
+        }
+    }
+    cut
+}
+
+fn sorted(scores: &[f64], labels: &[bool]) -> Vec<(f64, bool)> {
+    let mut samples: Vec<(f64, bool)> =
+        scores.iter().copied().zip(labels.iter().copied()).collect();
+    samples.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    samples
+}
+
+#[track_caller]
+fn assert_same_length(scores: &[f64], labels: &[bool]) {
+    assert_eq!(
+        scores.len(),
+        labels.len(),
+        "the numbers of scores (left) and labels (right) differ"
+    );
+}
