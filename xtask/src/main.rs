@@ -1,2 +1,45 @@
-//! The command line.
-fn main() {}
+//! The checks, benchmarks and releases of this workspace: `cargo xtask --help`.
+//!
+//! `cargo xtask ci` is all of continuous integration. `cargo xtask tidy` holds the architecture: what may depend on
+//! what, what the libraries may not do, and that the documentation speaks of things that exist.
+#![forbid(unsafe_code)]
+
+mod bench;
+mod ci;
+mod doc;
+mod flags;
+mod golden;
+mod release;
+mod source;
+mod tidy;
+mod workspace;
+
+use std::process::ExitCode;
+
+use flags::XtaskCmd;
+use workspace::Workspace;
+
+fn main() -> ExitCode {
+    let flags = flags::Xtask::from_env_or_exit();
+    match run(flags.subcommand) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: XtaskCmd) -> anyhow::Result<()> {
+    let workspace = Workspace::load()?;
+    let shell = xshell::Shell::new()?;
+    shell.change_dir(&workspace.root);
+    match command {
+        XtaskCmd::Ci(_) => ci::run(&shell, &workspace),
+        XtaskCmd::Tidy(_) => tidy::run(&shell, &workspace),
+        XtaskCmd::Doc(flags) => doc::run(&shell, &workspace, flags.open),
+        XtaskCmd::Bench(flags) => bench::run(&shell, flags.quick, flags.filter.as_deref()),
+        XtaskCmd::Golden(flags) => golden::run(&shell, &workspace, &flags),
+        XtaskCmd::Release(flags) => release::run(&shell, &workspace, flags.execute),
+    }
+}

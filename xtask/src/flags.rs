@@ -1,0 +1,42 @@
+//! The command line of `cargo xtask`.
+
+xflags::xflags! {
+    /// Checks, benchmarks and releases of this workspace.
+    cmd xtask {
+        /// All of continuous integration; prints the seconds of each step and fails if any step failed.
+        cmd ci {}
+
+        /// The invariants of the architecture, from `cargo metadata`, the sources and the documentation.
+        cmd tidy {}
+
+        /// The documentation of every crate, with formulas rendered; warnings are errors.
+        cmd doc {
+            /// Open it in a browser.
+            optional --open
+        }
+
+        /// All criterion benchmarks.
+        cmd bench {
+            /// Run each benchmark once at toy size, in the dev profile, to see that it works.
+            optional --quick
+            /// Run only the benchmarks whose id contains this.
+            optional filter: String
+        }
+
+        /// Run the scripts that make the golden files, in an environment of their own under `target`.
+        cmd golden {
+            /// Compare what the scripts write with what is committed, and leave the committed files alone.
+            optional --check
+            /// Also those that run for more than a minute.
+            optional --slow
+            /// Run only the scripts whose path contains this.
+            optional filter: String
+        }
+
+        /// Everything that must hold before a release, and the order in which the crates are published.
+        cmd release {
+            /// Publish, if everything holds. Without it nothing leaves this machine.
+            optional --execute
+        }
+    }
+}
