@@ -1,1 +1,46 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod activations;
+mod clusters;
+mod coherence;
+mod dimensionality;
+mod directions;
+mod error;
+mod frame;
+mod input;
+mod interference;
+mod layer;
+mod leverage;
+mod linalg;
+mod pairs;
+mod parallel;
+mod report;
+mod similarity;
+mod union_find;
+mod weighted_frame;
+
+pub use faer;
+
+pub use activations::{
+    Binning, MutualInformation, MutualInformationOptions, feature_sparsity, mutual_information,
+};
+pub use clusters::{ClusterSummary, Clusters, clusters};
+pub use coherence::{PairCosine, coherence, max_cosine, min_cosine};
+pub use dimensionality::{
+    dimensions_per_feature, feature_dimensionality, feature_superposition, total_dimensionality,
+};
+pub use directions::{center, feature_norms, n_represented, superposition_score, unit_directions};
+pub use error::AnalysisError;
+pub use frame::{frame_operator, frame_potential, tightness};
+pub use input::{Real, check_finite, from_columns, from_rows};
+pub use interference::{
+    cosines, feature_interference, interference_matrix, interference_ranking, mean_interference,
+    mean_interference_tight, welch_bound,
+};
+pub use layer::{Features, LayerSummary, layer_summary};
+pub use leverage::{leverage, rank};
+pub use report::{
+    AnalysisOptions, DictionaryReport, DimensionalitySummary, FeatureRow, NormSummary, analyze,
+};
+pub use similarity::{linear_cka, linear_cka_debiased};

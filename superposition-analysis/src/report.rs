@@ -1,0 +1,373 @@
+//! Everything about a dictionary in one call.
+
+use crate::clusters::{ClusterSummary, Clusters, members};
+use crate::coherence::{PairCosine, RepresentedPairs};
+use crate::dimensionality::{dimensionality_of, dimensions_per_feature_of};
+use crate::directions::Directions;
+use crate::frame::tightness_of;
+use crate::interference::{interference_of_units, mean, mean_interference_tight, welch_bound};
+use crate::{AnalysisError, Real, check_finite};
+use faer::MatRef;
+
+/// What [`analyze`] counts as a feature and as a cluster, and with how many threads it works.
+///
+/// ```
+/// use superposition_analysis::AnalysisOptions;
+/// let options = AnalysisOptions::default().with_min_norm(0.5).with_threads(2);
+/// assert_eq!((options.min_norm, options.cluster_threshold, options.threads), (0.5, 0.5, 2));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default)
+)]
+#[non_exhaustive]
+pub struct AnalysisOptions {
+    /// A feature is represented if its norm is above this. Default 0; 0.5 suits a toy model, whose norms are near 0 or near 1. Finite, at least 0.
+    pub min_norm: f64,
+    /// Two features are in one cluster if their cos^2 is above this. Default 0.5. In [0, 1].
+    pub cluster_threshold: f64,
+    /// Number of threads, at least 1. Default 1. It changes no bit of the results, and is not serialized.
+    #[cfg_attr(feature = "serde", serde(skip, default = "one_thread"))]
+    pub threads: usize,
+}
+
+#[cfg(feature = "serde")]
+fn one_thread() -> usize {
+    1
+}
+
+impl Default for AnalysisOptions {
+    fn default() -> Self {
+        Self {
+            min_norm: 0.0,
+            cluster_threshold: 0.5,
+            threads: 1,
+        }
+    }
+}
+
+impl AnalysisOptions {
+    /// The same with another `min_norm`.
+    #[must_use]
+    pub fn with_min_norm(self, min_norm: f64) -> Self {
+        Self { min_norm, ..self }
+    }
+
+    /// The same with another `cluster_threshold`.
+    #[must_use]
+    pub fn with_cluster_threshold(self, cluster_threshold: f64) -> Self {
+        Self {
+            cluster_threshold,
+            ..self
+        }
+    }
+
+    /// The same with another number of threads.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    fn validate(&self) -> Result<(), AnalysisError> {
+        let invalid = |name, value, expected| {
+            Err(AnalysisError::InvalidOption {
+                name,
+                value,
+                expected,
+            })
+        };
+        if !(self.min_norm.is_finite() && self.min_norm >= 0.0) {
+            return invalid("min_norm", self.min_norm, "finite and at least 0");
+        }
+        if !(0.0..=1.0).contains(&self.cluster_threshold) {
+            return invalid(
+                "cluster_threshold",
+                self.cluster_threshold,
+                "a cos^2 between 0 and 1",
+            );
+        }
+        if self.threads == 0 {
+            return invalid("threads", 0.0, "at least 1");
+        }
+        Ok(())
+    }
+}
+
+/// Mean, spread and range of the feature norms.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct NormSummary {
+    /// The mean.
+    pub mean: f64,
+    /// The standard deviation of the population: divided by n.
+    pub std: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+/// Mean and range of the feature dimensionalities.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct DimensionalitySummary {
+    /// The mean.
+    pub mean: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+/// What [`analyze`] finds about one feature.
+#[derive(Debug, Clone, Copy, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct FeatureRow {
+    /// The index of the feature: its column in W.
+    pub feature: usize,
+    /// Its norm.
+    pub norm: f64,
+    /// Its dimensionality `$D_i$` among all features; 0 for a zero feature.
+    pub dimensionality: f64,
+    /// The mean of cos^2 over the other represented features; 0 if there are none or it is not represented itself.
+    pub mean_interference: f64,
+    /// The largest cosine with another represented feature; `None` without one.
+    pub max_cosine: Option<f64>,
+    /// The feature with that cosine; the smallest index among equals.
+    pub nearest: Option<usize>,
+    /// The smallest cosine with another represented feature; `None` without one.
+    pub min_cosine: Option<f64>,
+    /// The feature with that cosine; the smallest index among equals.
+    pub most_opposed: Option<usize>,
+    /// Its cluster, numbered from 0 in the order of their smallest members; `None` if it is not represented.
+    pub cluster: Option<usize>,
+}
+
+/// What [`analyze`] finds about a dictionary.
+///
+/// With the feature `serde` the keys of the JSON object are the names of the fields; `features` is left out.
+/// Norm-weighted quantities (norms, `frobenius_sq`, dimensionalities, frame potential and tightness) are over all features;
+/// what is about pairs of directions is over the represented ones, `mean_interference_all` excepted.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[non_exhaustive]
+pub struct DictionaryReport {
+    /// Number of features, n.
+    pub n_features: usize,
+    /// Number of hidden dimensions, m.
+    pub n_hidden: usize,
+    /// Number of features with a norm above `min_norm`.
+    pub n_represented: usize,
+    /// The feature norms.
+    pub feature_norms: NormSummary,
+    /// The threshold of the norm, as in the options.
+    pub min_norm: f64,
+    /// `$\lVert W \rVert_F^2$`.
+    pub frobenius_sq: f64,
+    /// `$m / \lVert W \rVert_F^2$`, which says something about toy models only; `None` for a zero matrix.
+    pub dimensions_per_feature: Option<f64>,
+    /// `$\sum_i D_i$`.
+    pub total_dimensionality: f64,
+    /// The feature dimensionalities.
+    pub feature_dimensionality: DimensionalitySummary,
+    /// Mean cos^2 over the ordered pairs of represented features; 0 if there are fewer than two.
+    pub mean_interference: f64,
+    /// Mean cos^2 over all ordered pairs, zero features with cosine 0; 0 for one feature.
+    pub mean_interference_all: f64,
+    /// What random directions have: 1/m.
+    pub mean_interference_chance: f64,
+    /// What a unit-norm tight frame of the represented features has, the smallest possible; see [`mean_interference_tight`](crate::mean_interference_tight).
+    pub mean_interference_tight: f64,
+    /// The largest absolute cosine; `None` with fewer than two represented features.
+    pub coherence: Option<PairCosine>,
+    /// The largest cosine.
+    pub max_cosine: Option<PairCosine>,
+    /// The smallest cosine.
+    pub min_cosine: Option<PairCosine>,
+    /// The smallest possible coherence of the represented features.
+    pub welch_bound: f64,
+    /// `$\lVert W^T W \rVert_F^2$` with the norms as given.
+    pub frame_potential: f64,
+    /// The frame potential over its smallest possible value; `None` for a zero matrix.
+    pub tightness: Option<f64>,
+    /// The clusters of represented features.
+    pub clusters: ClusterSummary,
+    /// A row for every feature, in order.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub features: Vec<FeatureRow>,
+}
+
+impl DictionaryReport {
+    /// The features of every cluster in order, clusters by their smallest member.
+    #[must_use]
+    pub fn cluster_members(&self) -> Vec<Vec<usize>> {
+        members(self.features.iter().map(|row| row.cluster))
+    }
+
+    /// Represented features per hidden dimension; see [`superposition_score`](crate::superposition_score).
+    #[must_use]
+    pub fn superposition_score(&self) -> f64 {
+        self.n_represented as f64 / self.n_hidden as f64
+    }
+}
+
+/// Analyses the m x n matrix W, whose columns are feature directions, in one pass.
+///
+/// The caller's values are read in place and copied once, normalised, to f64.
+/// Sums over pairs go through the m x m frame operator; the extreme pairs and the clusters come from blocks of cosines, so the n x n matrix never exists.
+/// O(n^2 m) time divided by `threads`, O(n m + m^2) memory: a matrix of 30,522 x 384 takes seconds.
+/// The bits of the result do not depend on `threads`.
+///
+/// A dictionary of extreme scale may have a `frobenius_sq` or `frame_potential` of 0 or infinity; all ratios are right even then.
+///
+/// # Errors
+/// For a matrix without rows or columns, an element that is not finite, and an option outside its range.
+///
+/// ```
+/// use superposition_analysis::{AnalysisOptions, analyze, from_columns};
+/// // A digon in the first dimension and a feature of norm 2 in the second.
+/// let w = from_columns(&[1.0_f32, 0.0, -1.0, 0.0, 0.0, 2.0], 2, 3);
+/// let report = analyze(w, &AnalysisOptions::default())?;
+/// assert_eq!(report.total_dimensionality, 2.0);
+/// assert_eq!(report.min_cosine.unwrap().value, -1.0);
+/// assert_eq!(report.frame_potential, 4.0 + 16.0);
+/// assert_eq!(report.cluster_members(), [vec![0, 1], vec![2]]);
+/// assert_eq!(report.features[1].most_opposed, Some(0));
+/// # Ok::<(), superposition_analysis::AnalysisError>(())
+/// ```
+pub fn analyze<T: Real>(
+    w: MatRef<'_, T>,
+    options: &AnalysisOptions,
+) -> Result<DictionaryReport, AnalysisError> {
+    options.validate()?;
+    let (m, n) = w.shape();
+    if m == 0 || n == 0 {
+        return Err(AnalysisError::Empty {
+            n_features: n,
+            n_hidden: m,
+        });
+    }
+    check_finite(w)?;
+    let directions = Directions::new(w);
+    let represented = directions.represented(options.min_norm);
+
+    let frame = directions.frame(options.threads);
+    let dimensionality = dimensionality_of(&directions, &frame);
+    let potential = frame.potential();
+    drop(frame);
+    let interference = Interference::new(&directions, &represented, options.threads);
+    let pairs = RepresentedPairs::new(
+        &directions,
+        &represented,
+        Some(options.cluster_threshold),
+        options.threads,
+    );
+    let clusters = Clusters {
+        threshold: options.cluster_threshold,
+        labels: pairs.clusters.clone(),
+    };
+    let frobenius_sq: f64 = directions.relative.iter().map(|r| r * r).sum();
+
+    let features = (0..n)
+        .map(|i| FeatureRow {
+            feature: i,
+            norm: directions.norms[i],
+            dimensionality: dimensionality[i],
+            mean_interference: interference.by_feature[i],
+            max_cosine: pairs.nearest[i].map(|e| e.value),
+            nearest: pairs.nearest[i].map(|e| e.index),
+            min_cosine: pairs.most_opposed[i].map(|e| e.value),
+            most_opposed: pairs.most_opposed[i].map(|e| e.index),
+            cluster: pairs.clusters[i],
+        })
+        .collect();
+
+    Ok(DictionaryReport {
+        n_features: n,
+        n_hidden: m,
+        n_represented: represented.len(),
+        feature_norms: summarize_norms(&directions),
+        min_norm: options.min_norm,
+        frobenius_sq: directions.rescale(frobenius_sq, 2),
+        dimensions_per_feature: dimensions_per_feature_of(&directions),
+        total_dimensionality: dimensionality.iter().sum(),
+        feature_dimensionality: DimensionalitySummary {
+            mean: mean(&dimensionality),
+            min: smallest(&dimensionality),
+            max: largest(&dimensionality),
+        },
+        mean_interference: interference.represented,
+        mean_interference_all: interference.all,
+        mean_interference_chance: 1.0 / m as f64,
+        mean_interference_tight: mean_interference_tight(represented.len(), m),
+        coherence: pairs.coherence(),
+        max_cosine: pairs.max_cosine(),
+        min_cosine: pairs.min_cosine(),
+        welch_bound: welch_bound(represented.len(), m),
+        frame_potential: directions.rescale(potential, 4),
+        tightness: tightness_of(&directions, potential),
+        clusters: clusters.summary(),
+        features,
+    })
+}
+
+/// The means of cos^2.
+struct Interference {
+    /// Over the other represented features; 0 for a feature that is not represented.
+    by_feature: Vec<f64>,
+    represented: f64,
+    all: f64,
+}
+
+impl Interference {
+    fn new(directions: &Directions, represented: &[usize], threads: usize) -> Self {
+        let n = directions.n_features();
+        let units = directions.units.as_ref();
+        if represented.len() == n {
+            let by_feature = interference_of_units(units, &vec![1.0; n], threads);
+            let mean = mean(&by_feature);
+            return Self {
+                by_feature,
+                represented: mean,
+                all: mean,
+            };
+        }
+        let ones = vec![1.0; represented.len()];
+        let gathered = directions.gather(represented);
+        let means = interference_of_units(gathered.as_ref(), &ones, threads);
+        let mut by_feature = vec![0.0; n];
+        for (&i, &mean) in represented.iter().zip(&means) {
+            by_feature[i] = mean;
+        }
+        let all = interference_of_units(units, &directions.unit_weights(), threads);
+        Self {
+            by_feature,
+            represented: mean(&means),
+            all: mean(&all),
+        }
+    }
+}
+
+/// Computed from the scaled norms, whose squares neither overflow nor underflow.
+fn summarize_norms(directions: &Directions) -> NormSummary {
+    let scaled = &directions.relative;
+    let mean = mean(scaled);
+    let variance = scaled.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / scaled.len() as f64;
+    NormSummary {
+        mean: directions.rescale(mean, 1),
+        std: directions.rescale(variance.sqrt(), 1),
+        min: smallest(&directions.norms),
+        max: largest(&directions.norms),
+    }
+}
+
+fn smallest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::NEG_INFINITY, f64::max)
+}
