@@ -1,1 +1,32 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod error;
+
+mod config;
+mod initialization;
+mod linalg;
+mod toy_loss;
+mod toy_model;
+
+mod distribution;
+mod importance;
+mod sparse_batch;
+
+mod sae_loss;
+mod sparse_autoencoder;
+
+mod tensors;
+
+pub use faer;
+
+pub use config::{Bias, Coupling, Dimensions, Output, ParameterLayout, ToyModelConfig};
+pub use distribution::{FeatureDistribution, FeatureProbability};
+pub use error::ModelError;
+pub use importance::Importance;
+pub use initialization::Initialization;
+pub use sae_loss::SaeLoss;
+pub use sparse_autoencoder::{SaeConfig, SaeDimensions, SaeLayout, SparseAutoencoder};
+pub use sparse_batch::SparseBatch;
+pub use tensors::NamedTensor;
+pub use toy_model::ToyModel;

@@ -1,0 +1,296 @@
+//! How features are distributed: independent, sparse, uniform when active.
+
+use faer::{Mat, MatMut};
+use rand::Rng;
+
+use crate::toy_model::check_rows;
+use crate::{ModelError, SparseBatch};
+
+/// 2^32, how many values a u32 has.
+const RANGE: f64 = 4_294_967_296.0;
+/// The largest f32 below 1.
+const BELOW_ONE: f32 = 1.0 - f32::EPSILON / 2.0;
+/// How many u32 are drawn at a time.
+const N_DRAWS: usize = 1024;
+
+/// With which probability each feature is active, `$p_i = 1 - S_i$` where `$S$` is the sparsity.
+///
+/// ```
+/// use superposition_model::{FeatureDistribution, FeatureProbability};
+///
+/// let same = FeatureDistribution::new(2, &FeatureProbability::Same(0.1)).unwrap();
+/// assert_eq!(same.feature_probability(), [0.1, 0.1]);
+/// let each = FeatureDistribution::new(2, &FeatureProbability::PerFeature(vec![0.1, 1.0])).unwrap();
+/// assert_eq!(each.feature_probability(), [0.1, 1.0]);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum FeatureProbability {
+    /// The same for all features.
+    Same(f64),
+    /// One for each feature.
+    PerFeature(Vec<f64>),
+}
+
+/// The distribution of the features: `$x_i$` is 0 with probability `$1 - p_i$`, else uniform on (0, 1), all independent.
+///
+/// # Which numbers
+/// A batch takes exactly one u32 `$u$` for each element, in the order of the samples and of the features in each, also
+/// where p is 0 or 1. Feature i is active iff `$u < \lfloor 2^{32} p_i \rfloor$`, and its value is then
+/// `$(u + \frac12) / (2^{32} p_i)$`, computed in f64, rounded to f32, and kept below 1. So an active feature is never
+/// exactly 0, p is realised to within `$2^{-32}$`, and a feature with `$p < 2^{-32}$` is never active. Values lie on a
+/// grid of `$2^{32} p$` points, fewer than an f32 has below `$p = 2^{-8}$`; both moments stay right to `$2^{-32}/p$`.
+///
+/// The u32 are the little-endian words of [`Rng::fill_bytes`], asked for 1,024 at a time; of a generator that makes
+/// u32, such as `ChaCha8Rng`, they are those of `next_u32`. The dense and sparse forms give the same batch for the
+/// same generator state and leave it in the same state. All this is pinned by value-stability tests: a change is a
+/// value-breaking release.
+///
+/// ```
+/// use rand_chacha::{ChaCha8Rng, rand_core::{Rng, SeedableRng}};
+/// use superposition_model::{FeatureDistribution, FeatureProbability};
+///
+/// let distribution = FeatureDistribution::new(1, &FeatureProbability::Same(0.5)).unwrap();
+/// let x = distribution.sample(4, &mut ChaCha8Rng::seed_from_u64(1));
+/// let mut rng = ChaCha8Rng::seed_from_u64(1);
+/// for s in 0..4 {
+///     let u = f64::from(rng.next_u32()) / 2_f64.powi(32); // in [0, 1)
+///     let expected = if u < 0.5 { 2.0 * u } else { 0.0 };
+///     assert!((f64::from(x[(0, s)]) - expected).abs() < 1e-7);
+/// }
+/// ```
+///
+/// # References
+/// Elhage et al. 2022, *Toy Models of Superposition*, section 2.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeatureDistribution {
+    feature_probability: Vec<f64>,
+    /// For each feature: active iff the draw is below the first, which is then divided by the second.
+    rule: Vec<(u64, f64)>,
+}
+
+impl FeatureDistribution {
+    /// The distribution of `n_features` features with these probabilities.
+    ///
+    /// # Errors
+    /// [`ModelError::ZeroDimension`] for no feature; [`ModelError::TooLarge`] for more than 2^32 - 1 or more than
+    /// memory has room for; [`ModelError::ProbabilityCount`] if not one probability for each feature is given;
+    /// [`ModelError::Probability`] if one is outside \[0, 1\] or NaN.
+    pub fn new(n_features: usize, probability: &FeatureProbability) -> Result<Self, ModelError> {
+        if n_features == 0 {
+            return Err(ModelError::ZeroDimension { name: "n_features" });
+        }
+        let check = |feature, value: f64| {
+            if (0.0..=1.0).contains(&value) {
+                Ok(())
+            } else {
+                Err(ModelError::Probability { feature, value })
+            }
+        };
+        match probability {
+            FeatureProbability::Same(p) => check(None, *p)?,
+            FeatureProbability::PerFeature(p) => {
+                let (found, expected) = (p.len(), n_features);
+                if found != expected {
+                    return Err(ModelError::ProbabilityCount { found, expected });
+                }
+                p.iter()
+                    .enumerate()
+                    .try_for_each(|(feature, &p)| check(Some(feature), p))?;
+            }
+        }
+        let limit = u64::from(u32::MAX);
+        let too_large = || ModelError::TooLarge {
+            what: "a feature distribution",
+            sizes: format!("n_features {n_features}"),
+            limit,
+        };
+        if n_features as u64 > limit {
+            return Err(too_large());
+        }
+        let mut feature_probability = Vec::new();
+        feature_probability
+            .try_reserve_exact(n_features)
+            .map_err(|_| too_large())?;
+        match probability {
+            FeatureProbability::Same(p) => feature_probability.resize(n_features, *p),
+            FeatureProbability::PerFeature(p) => feature_probability.extend_from_slice(p),
+        }
+        let mut rule = Vec::new();
+        rule.try_reserve_exact(n_features)
+            .map_err(|_| too_large())?;
+        // The product is exact, a scaling by a power of two.
+        rule.extend(
+            feature_probability
+                .iter()
+                .map(|&p| ((p * RANGE) as u64, p * RANGE)),
+        );
+        Ok(Self {
+            feature_probability,
+            rule,
+        })
+    }
+
+    /// How many features there are.
+    #[must_use]
+    pub fn n_features(&self) -> usize {
+        self.feature_probability.len()
+    }
+
+    /// The probability of each feature.
+    #[must_use]
+    pub fn feature_probability(&self) -> &[f64] {
+        &self.feature_probability
+    }
+
+    /// A batch of samples, n x B.
+    ///
+    /// ```
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use superposition_model::{FeatureDistribution, FeatureProbability};
+    ///
+    /// let never = FeatureDistribution::new(3, &FeatureProbability::Same(0.0)).unwrap();
+    /// let x = never.sample(2, &mut ChaCha8Rng::seed_from_u64(0));
+    /// assert_eq!(x, superposition_model::faer::Mat::<f32>::zeros(3, 2));
+    /// ```
+    #[must_use]
+    pub fn sample<R: Rng + ?Sized>(&self, batch_size: usize, rng: &mut R) -> Mat<f32> {
+        let mut x = Mat::zeros(self.n_features(), batch_size);
+        self.sample_into(rng, x.as_mut());
+        x
+    }
+
+    /// Fills x (n x B, any strides) with samples.
+    ///
+    /// # Panics
+    /// If x does not have n rows.
+    #[track_caller]
+    pub fn sample_into<R: Rng + ?Sized>(&self, rng: &mut R, mut x: MatMut<'_, f32>) {
+        check_rows("x", x.shape(), self.n_features());
+        let (n, batch_size) = x.shape();
+        let mut draws = Draws::new(rng, n as u64 * batch_size as u64);
+        for s in 0..batch_size {
+            let mut i = 0;
+            while i < n {
+                let run = draws.next(n - i);
+                let rules = &self.rule[i..];
+                let mut sample = x.as_mut().col_mut(s).subrows_mut(i, run.len() / 4);
+                for (k, &(threshold, divisor)) in rules.iter().enumerate().take(run.len() / 4) {
+                    let u = word(run, k);
+                    let value = value(u, divisor);
+                    sample[k] = if u64::from(u) < threshold { value } else { 0.0 };
+                }
+                i += run.len() / 4;
+            }
+        }
+    }
+
+    /// Fills `batch` with samples, of which only the active features are stored.
+    ///
+    /// The same as [`FeatureDistribution::sample_into`], bit for bit, and about as many operations for each inactive
+    /// feature as its draw needs. What the batch held is overwritten; its memory is used again.
+    ///
+    /// # Panics
+    /// If `batch_size` times the number of features is 2^32 or more.
+    #[track_caller]
+    pub fn sample_sparse_into<R: Rng + ?Sized>(
+        &self,
+        rng: &mut R,
+        batch_size: usize,
+        batch: &mut SparseBatch,
+    ) {
+        let n = self.n_features();
+        let n_draws = batch_size as u128 * n as u128;
+        assert!(
+            n_draws < 1 << 32,
+            "a batch of {n} x {batch_size} is too large for 32-bit offsets; sample it in parts"
+        );
+        batch.n_features = n;
+        batch.offsets.clear();
+        batch.offsets.reserve(batch_size + 1);
+        batch.offsets.push(0);
+        batch.indices.clear();
+        batch.values.clear();
+        let mut draws = Draws::new(rng, n_draws as u64);
+        let mut index = [0_u32; N_DRAWS];
+        let mut word_at = [0_u32; N_DRAWS];
+        for _ in 0..batch_size {
+            let mut i = 0;
+            while i < n {
+                let run = draws.next(n - i);
+                let rules = &self.rule[i..i + run.len() / 4];
+                // Compress without a branch: write each, keep the active.
+                let mut n_active = 0;
+                for (k, (bytes, &(threshold, _))) in run.chunks_exact(4).zip(rules).enumerate() {
+                    let u = word(bytes, 0);
+                    index[n_active] = k as u32;
+                    word_at[n_active] = u;
+                    n_active += usize::from(u64::from(u) < threshold);
+                }
+                let start = i as u32;
+                batch
+                    .indices
+                    .extend(index[..n_active].iter().map(|k| start + k));
+                batch.values.extend(
+                    index[..n_active]
+                        .iter()
+                        .zip(&word_at)
+                        .map(|(&k, &u)| value(u, rules[k as usize].1)),
+                );
+                i += run.len() / 4;
+            }
+            batch.offsets.push(batch.indices.len() as u32);
+        }
+    }
+}
+
+/// The value of an active feature.
+#[inline]
+fn value(u: u32, divisor: f64) -> f32 {
+    (((f64::from(u) + 0.5) / divisor) as f32).min(BELOW_ONE)
+}
+
+/// The k-th u32.
+#[inline]
+fn word(bytes: &[u8], k: usize) -> u32 {
+    let bytes = &bytes[4 * k..4 * k + 4];
+    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+}
+
+/// A known number of u32 from a generator, drawn in bulk and handed out in runs.
+struct Draws<'a, R: ?Sized> {
+    rng: &'a mut R,
+    /// How many are still to be drawn.
+    left: u64,
+    buffer: [u8; 4 * N_DRAWS],
+    /// The part of the buffer that is not handed out yet.
+    start: usize,
+    end: usize,
+}
+
+impl<'a, R: Rng + ?Sized> Draws<'a, R> {
+    fn new(rng: &'a mut R, count: u64) -> Self {
+        Self {
+            rng,
+            left: count,
+            buffer: [0; 4 * N_DRAWS],
+            start: 0,
+            end: 0,
+        }
+    }
+
+    /// The bytes of the next u32: at least one, at most `max`.
+    #[inline]
+    fn next(&mut self, max: usize) -> &[u8] {
+        if self.start == self.end {
+            let n = self.left.min(N_DRAWS as u64) as usize;
+            self.left -= n as u64;
+            (self.start, self.end) = (0, 4 * n);
+            self.rng.fill_bytes(&mut self.buffer[..4 * n]);
+        }
+        let start = self.start;
+        self.start = self.end.min(start + 4 * max.min(N_DRAWS));
+        &self.buffer[start..self.start]
+    }
+}
