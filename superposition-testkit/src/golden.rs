@@ -179,3 +179,32 @@ pub fn tensors(name: &str) -> BTreeMap<String, Tensor> {
         })
         .collect()
 }
+
+impl Tensor {
+    /// A two-axis tensor with features in its rows, as a matrix with a feature per column.
+    ///
+    /// # Panics
+    /// Unless there are two axes.
+    #[must_use]
+    #[track_caller]
+    pub fn rows_as_columns(&self) -> Mat<f64> {
+        let &[n, m] = self.shape.as_slice() else {
+            panic!("not a matrix: {:?}", self.shape)
+        };
+        Mat::from_fn(m, n, |row, i| f64::from(self.values[i * m + row]))
+    }
+
+    /// Entry `k` along the first of three axes, as a matrix of the other two (rows, columns).
+    ///
+    /// # Panics
+    /// Unless there are three axes and entry `k` exists.
+    #[must_use]
+    #[track_caller]
+    pub fn instance(&self, k: usize) -> Mat<f64> {
+        let &[count, m, n] = self.shape.as_slice() else {
+            panic!("not a stack of matrices: {:?}", self.shape)
+        };
+        assert!(k < count, "instance {k} of {count}");
+        Mat::from_fn(m, n, |row, i| f64::from(self.values[(k * m + row) * n + i]))
+    }
+}

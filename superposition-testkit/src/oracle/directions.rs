@@ -145,7 +145,16 @@ pub fn rank(w: MatRef<'_, f64>) -> usize {
 
 /// One-sided Jacobi: `Q W` with Q orthogonal and the rows mutually orthogonal, of length the singular values.
 fn orthogonal_rows(w: MatRef<'_, f64>) -> Mat<f64> {
-    let mut r = w.to_owned();
+    // Scaled by the largest entry, for the products of rows must not underflow; exact, by a power of two.
+    let largest = (0..w.ncols())
+        .flat_map(|i| (0..w.nrows()).map(move |p| w[(p, i)].abs()))
+        .fold(0.0, f64::max);
+    let scale = if largest > 0.0 {
+        2f64.powi(largest.log2().floor() as i32)
+    } else {
+        1.0
+    };
+    let mut r = Mat::from_fn(w.nrows(), w.ncols(), |p, i| w[(p, i)] / scale);
     let dot = |r: &Mat<f64>, p: usize, q: usize| {
         (0..r.ncols()).map(|i| r[(p, i)] * r[(q, i)]).sum::<f64>()
     };
@@ -176,5 +185,5 @@ fn orthogonal_rows(w: MatRef<'_, f64>) -> Mat<f64> {
             break;
         }
     }
-    r
+    Mat::from_fn(r.nrows(), r.ncols(), |p, i| r[(p, i)] * scale)
 }
