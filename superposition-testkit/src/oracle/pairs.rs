@@ -10,8 +10,15 @@ use super::unit_directions;
 #[must_use]
 pub fn cosines(w: MatRef<'_, f64>) -> Mat<f64> {
     let u = unit_directions(w);
+    // Columns as vectors and a plain loop: unoptimised, indexing the matrix makes the tests crawl.
+    let column = |i| (0..u.nrows()).map(|k| u[(k, i)]).collect::<Vec<f64>>();
+    let u: Vec<Vec<f64>> = (0..u.ncols()).map(column).collect();
     Mat::from_fn(w.ncols(), w.ncols(), |i, j| {
-        (0..w.nrows()).map(|k| u[(k, i)] * u[(k, j)]).sum()
+        let mut sum = 0.0;
+        for (a, b) in u[i].iter().zip(&u[j]) {
+            sum += a * b;
+        }
+        sum
     })
 }
 
