@@ -1,2 +1,39 @@
-//! The command line.
-fn main() {}
+//! `superposition`: train toy models of superposition, analyse and probe any dictionary of
+//! features, from the command line.
+//!
+//! Arguments, printing, progress and exit codes live here; numbers come from superposition-lab.
+
+#![forbid(unsafe_code)]
+
+mod args;
+mod commands;
+mod failure;
+mod interrupt;
+mod output;
+mod progress;
+mod recipe_args;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.command {
+        Command::Explore(args) => commands::explore::run(args),
+        Command::Train(args) => commands::train::run(args),
+        Command::Analyze(args) => commands::analyze::run(args),
+        Command::Probe(args) => commands::probe::run(args),
+        Command::Sample(args) => commands::sample::run(args),
+        Command::Activations(args) => commands::activations::run(args),
+        Command::Compare(args) => commands::compare::run(args),
+        Command::Sweep(args) => commands::sweep::run(args),
+        Command::Completions(args) => commands::completions::run(args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}

@@ -1,0 +1,340 @@
+//! The command line's shape. Help texts say what a flag means; defaults come from the presets.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use superposition_lab::Orientation;
+
+use crate::progress::Verbosity;
+use crate::recipe_args::RecipeArgs;
+
+/// Train toy models of superposition; analyse and probe any dictionary of features.
+///
+/// Results go to stdout, progress and errors to stderr.
+/// Exit codes: 0 done, 1 data or run failed, 2 usage, 130 interrupted.
+#[derive(Parser, Debug)]
+#[command(name = "superposition", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+pub(crate) enum Command {
+    Explore(ExploreArgs),
+    Train(TrainArgs),
+    Analyze(AnalyzeArgs),
+    Probe(ProbeArgs),
+    Sample(SampleArgs),
+    Activations(ActivationsArgs),
+    Compare(CompareArgs),
+    Sweep(SweepArgs),
+    Completions(CompletionsArgs),
+}
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct CommonArgs {
+    /// Print one JSON document on stdout instead of text
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub(crate) quiet: bool,
+    /// Threads [default: all of this machine]; results do not depend on it
+    #[arg(long, value_name = "THREADS")]
+    threads: Option<NonZeroUsize>,
+}
+
+impl CommonArgs {
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        self.threads
+            .unwrap_or_else(superposition_lab::available_threads)
+    }
+
+    pub(crate) fn verbosity(&self) -> Verbosity {
+        if self.quiet {
+            Verbosity::Quiet
+        } else {
+            Verbosity::Normal
+        }
+    }
+}
+
+/// Which side of a stored matrix features or samples are.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Side {
+    Rows,
+    Columns,
+}
+
+impl From<Side> for Orientation {
+    fn from(side: Side) -> Self {
+        match side {
+            Side::Rows => Self::Rows,
+            Side::Columns => Self::Columns,
+        }
+    }
+}
+
+/// Train a toy model, analyse it, probe every feature, print the report
+///
+/// Without flags: 100 features in 20 hidden dimensions at sparsity 0.9, importance geometric from 1 to 0.01, 10,000 steps of batch 1024. Leaves model.safetensors, history.csv, analysis.json and report.txt in the output folder.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  superposition explore
+  superposition explore --n-features 5 --n-hidden 2 --sparsity 0.95 --importance uniform --out pentagon
+  superposition explore --steps 2000 --json --quiet > exploration.json")]
+pub(crate) struct ExploreArgs {
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+    /// Folder for the results
+    #[arg(long, value_name = "DIR", default_value = "superposition-out")]
+    pub(crate) out: PathBuf,
+    /// Replace the results that an earlier run left in the folder
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Train a toy model and write it to a file
+///
+/// Presets as in explore. The file holds W [m, n] and b [n] in f32 and the configuration as metadata; the same flags give the same bytes.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  superposition train --out model.safetensors
+  superposition train --n-features 20 --n-hidden 5 --feature-probability 0.05 --importance geometric:0.7 --out model.safetensors --history history.csv")]
+pub(crate) struct TrainArgs {
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+    /// File for the model
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) out: PathBuf,
+    /// File for the loss and the geometry over training
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) history: Option<PathBuf>,
+    /// Replace files that exist
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// A matrix of directions in a file
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MatrixArgs {
+    /// Which side the features are: rows (PyTorch decoders, embeddings) or columns (W [m, n]); a toy model's file says so itself
+    #[arg(long, value_enum)]
+    pub(crate) features: Option<Side>,
+    /// Index along the first dimension of a three-dimensional tensor
+    #[arg(long, value_name = "K")]
+    pub(crate) slice: Option<usize>,
+}
+
+/// Analyse the geometry of a dictionary of feature directions in a file
+///
+/// Reads safetensors (one file, or sharded through model.safetensors.index.json), npy and npz in F64, F32, F16 and BF16. Memory is proportional to the matrix.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  superposition analyze superposition-out/model.safetensors
+  superposition analyze model.safetensors --list
+  superposition analyze model.safetensors --tensor embeddings.word_embeddings.weight --features rows --json
+  superposition analyze decoder.npy --features rows --center --per-feature features.csv")]
+pub(crate) struct AnalyzeArgs {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// Name of the tensor; may be left out where the file holds one matrix or is a toy model
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tensor: Option<String>,
+    #[command(flatten)]
+    pub(crate) matrix: MatrixArgs,
+    /// List the names, shapes and types of the file's tensors
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Features with cos^2 above this share a cluster
+    #[arg(long, value_name = "COS2")]
+    pub(crate) threshold: Option<f64>,
+    /// Subtract the mean direction first
+    #[arg(long)]
+    pub(crate) center: bool,
+    /// Features of at most this norm are not represented [default: 0.5 for a toy model, else 0]
+    #[arg(long, value_name = "NORM")]
+    pub(crate) min_norm: Option<f64>,
+    /// Also summarise the matrix as a layer: rank, singular values, both sides
+    #[arg(long)]
+    pub(crate) layer: bool,
+    /// Write a row per feature
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) per_feature: Option<PathBuf>,
+    /// Replace the file of --per-feature if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Probe labels linearly from activations; find polysemantic neurons
+///
+/// Every R^2 is on held-out samples. For a linear bottleneck the R^2 of a probe is the feature's leverage, whatever the weights: compare with the mean that any map of that rank has, printed beside it.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  superposition sample superposition-out/model.safetensors --out samples.safetensors
+  superposition probe samples.safetensors samples.safetensors --activations-tensor hidden --labels-tensor features --samples rows
+  superposition probe activations.npy labels.npy --samples rows --feature 5 --json")]
+pub(crate) struct ProbeArgs {
+    /// File with the activations
+    pub(crate) activations: PathBuf,
+    /// File with the labels (may be the same file)
+    pub(crate) labels: PathBuf,
+    /// Which side the samples are, in both
+    #[arg(long, value_enum)]
+    pub(crate) samples: Side,
+    /// Name of the activations' tensor
+    #[arg(long, value_name = "NAME")]
+    pub(crate) activations_tensor: Option<String>,
+    /// Name of the labels' tensor
+    #[arg(long, value_name = "NAME")]
+    pub(crate) labels_tensor: Option<String>,
+    /// Probe one label only
+    #[arg(long, value_name = "I")]
+    pub(crate) feature: Option<usize>,
+    /// Ridge penalty, relative to the mean variance of the activations
+    #[arg(long)]
+    pub(crate) penalty: Option<f64>,
+    /// Share of samples held out
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) test_fraction: Option<f64>,
+    /// Labels above this count as active
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) active_threshold: Option<f64>,
+    /// A neuron responds to a feature only above this correlation
+    #[arg(long, value_name = "R")]
+    pub(crate) min_correlation: Option<f64>,
+    /// Labels count as covered above this held-out R^2
+    #[arg(long, value_name = "R2")]
+    pub(crate) coverage: Option<f64>,
+    /// Seed of the split and of the rotations
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Draw sparse features and run a toy model on them
+///
+/// Writes `features` [N, n], `hidden` [N, m] and `reconstruction` [N, n], a sample per row.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  superposition sample superposition-out/model.safetensors --n-samples 5000 --out samples.safetensors")]
+pub(crate) struct SampleArgs {
+    /// A toy model's file
+    pub(crate) model: PathBuf,
+    /// Samples
+    #[arg(long, value_name = "N", default_value_t = 20_000)]
+    pub(crate) n_samples: usize,
+    /// Seed of the samples [default: the model's]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// File for the samples
+    #[arg(long, value_name = "FILE.safetensors")]
+    pub(crate) out: PathBuf,
+    /// Replace the file if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// How sparse activations are, and the mutual information of pairs
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  superposition activations samples.safetensors --tensor features --samples rows --pair 0,1")]
+pub(crate) struct ActivationsArgs {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// Name of the tensor
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tensor: Option<String>,
+    /// Which side the samples are
+    #[arg(long, value_enum)]
+    pub(crate) samples: Side,
+    /// Absolute values up to this count as inactive
+    #[arg(long, default_value_t = 1e-6)]
+    pub(crate) threshold: f64,
+    /// Mutual information of features I and J; may be repeated
+    #[arg(long, value_name = "I,J", value_parser = parse_pair)]
+    pub(crate) pair: Vec<(usize, usize)>,
+    /// Bins of each feature for the mutual information
+    #[arg(long)]
+    pub(crate) bins: Option<usize>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Compare two dictionaries of the same features (linear CKA)
+///
+/// Feature i of one must be feature i of the other. Hidden dimensions may differ in number and basis.
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  superposition compare a.safetensors b.safetensors")]
+pub(crate) struct CompareArgs {
+    /// One file
+    pub(crate) a: PathBuf,
+    /// The other
+    pub(crate) b: PathBuf,
+    /// Name of the tensor in A
+    #[arg(long, value_name = "NAME")]
+    pub(crate) a_tensor: Option<String>,
+    /// Name of the tensor in B
+    #[arg(long, value_name = "NAME")]
+    pub(crate) b_tensor: Option<String>,
+    #[command(flatten)]
+    pub(crate) matrix: MatrixArgs,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Train the same model at several sparsities and seeds
+///
+/// Without flags: 30 features in 10 hidden dimensions, 5,000 steps of batch 256, three seeds each.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  superposition sweep
+  superposition sweep --sparsities 0,0.5,0.9,0.99 --seeds 10 --out sweep.csv")]
+pub(crate) struct SweepArgs {
+    #[command(flatten)]
+    pub(crate) recipe: RecipeArgs,
+    /// Sparsities S to train at
+    #[arg(long, value_name = "S,S,...", value_delimiter = ',')]
+    pub(crate) sparsities: Option<Vec<f64>>,
+    /// Seeds at each sparsity
+    #[arg(long, value_name = "K")]
+    pub(crate) seeds: Option<usize>,
+    /// Write a row per trained model
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace the file of --out if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// Print completions for a shell
+#[derive(Args, Debug)]
+#[command(after_help = "Example:
+  superposition completions bash > ~/.local/share/bash-completion/completions/superposition")]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+fn parse_pair(text: &str) -> anyhow::Result<(usize, usize)> {
+    let parse = |part: &str| part.trim().parse::<usize>().ok();
+    text.split_once(',')
+        .and_then(|(i, j)| Some((parse(i)?, parse(j)?)))
+        .ok_or_else(|| anyhow::anyhow!("expected two feature numbers I,J"))
+}

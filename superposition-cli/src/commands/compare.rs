@@ -1,0 +1,22 @@
+//! `superposition compare`.
+
+use superposition_lab::report::comparison_report;
+use superposition_lab::{AnalyzeOptions, compare_files};
+
+use crate::args::CompareArgs;
+use crate::failure::Failure;
+use crate::output::{print, print_json, terminal_style, to_json};
+
+pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
+    let options = AnalyzeOptions::default()
+        .with_features(args.matrix.features.map(Into::into))
+        .with_slice(args.matrix.slice);
+    let a = options.clone().with_tensor(args.a_tensor.clone());
+    let b = options.with_tensor(args.b_tensor.clone());
+    let document = compare_files((&args.a, &a), (&args.b, &b))?;
+    if args.common.json {
+        print_json(&to_json(&document)?)
+    } else {
+        print(&comparison_report(&document, &terminal_style()))
+    }
+}

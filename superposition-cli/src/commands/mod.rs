@@ -1,0 +1,11 @@
+//! One file a command.
+
+pub(crate) mod activations;
+pub(crate) mod analyze;
+pub(crate) mod compare;
+pub(crate) mod completions;
+pub(crate) mod explore;
+pub(crate) mod probe;
+pub(crate) mod sample;
+pub(crate) mod sweep;
+pub(crate) mod train;

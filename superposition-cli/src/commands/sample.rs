@@ -1,0 +1,25 @@
+//! `superposition sample`.
+
+use superposition_lab::io::{Overwrite, check_writable};
+use superposition_lab::report::sample_report;
+use superposition_lab::sample_model;
+
+use crate::args::SampleArgs;
+use crate::failure::Failure;
+use crate::output::{print, print_json, terminal_style, to_json};
+
+pub(crate) fn run(args: &SampleArgs) -> Result<(), Failure> {
+    let overwrite = if args.force {
+        Overwrite::Replace
+    } else {
+        Overwrite::Refuse
+    };
+    check_writable(&args.out, overwrite).map_err(anyhow::Error::from)?;
+    let document = sample_model(&args.model, args.n_samples, args.seed, &args.out, overwrite)?;
+    if args.common.json {
+        print_json(&to_json(&document)?)
+    } else {
+        print(&sample_report(&document, &terminal_style()))?;
+        print(&format!("\nThe samples are in {}.\n", args.out.display()))
+    }
+}

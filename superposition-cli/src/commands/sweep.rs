@@ -1,0 +1,60 @@
+//! `superposition sweep`.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use superposition_lab::io::{Overwrite, check_writable, write_atomic};
+use superposition_lab::report::sweep_report;
+use superposition_lab::{SweepOptions, sweep};
+
+use crate::args::SweepArgs;
+use crate::failure::Failure;
+use crate::output::{print, print_json, terminal_style, to_json};
+use crate::progress::Progress;
+use crate::interrupt;
+
+pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
+    let mut options = SweepOptions::quick_start();
+    options.recipe = args.recipe.apply(options.recipe)?;
+    options.threads = args.common.threads();
+    if let Some(sparsities) = &args.sparsities {
+        options.sparsities.clone_from(sparsities);
+    }
+    if let Some(seeds) = args.seeds {
+        options.n_seeds = seeds;
+    }
+    options.validate().map_err(|error| Failure::Usage(error.into()))?;
+    let overwrite = if args.force {
+        Overwrite::Replace
+    } else {
+        Overwrite::Refuse
+    };
+    if let Some(path) = &args.out {
+        check_writable(path, overwrite).map_err(anyhow::Error::from)?;
+    }
+    interrupt::listen()?;
+
+    let n_models = options.sparsities.len() * options.n_seeds;
+    let n_steps = n_models * options.recipe.train.n_steps;
+    let progress = Progress::new(n_steps, args.common.verbosity());
+    let done = AtomicUsize::new(0);
+    let document = sweep(&options, &|_, _| {
+        let step = done.fetch_add(1, Ordering::Relaxed) + 1;
+        progress.show(step, || format!("training {n_models} models"));
+        interrupt::control_flow()
+    });
+    progress.finish();
+    let Some(document) = document? else {
+        return Err(Failure::Interrupted(
+            "the sweep was stopped; nothing was written".to_owned(),
+        ));
+    };
+    if let Some(path) = &args.out {
+        write_atomic(path, document.runs_csv().as_bytes(), overwrite)
+            .map_err(anyhow::Error::from)?;
+    }
+    if args.common.json {
+        print_json(&to_json(&document)?)
+    } else {
+        print(&sweep_report(&document, &terminal_style()))
+    }
+}

@@ -1,0 +1,58 @@
+//! Exit codes: 0 done, 1 data or run failed, 2 usage, 130 interrupted.
+
+use std::process::ExitCode;
+
+use superposition_lab::LabError;
+
+/// Why a command did not finish.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A flag has a value that cannot be.
+    Usage(anyhow::Error),
+    /// The data or the run failed.
+    Failed(anyhow::Error),
+    /// Ctrl-C; what there was has been saved and said.
+    Interrupted(String),
+    /// The reader of our output went away, as `head` does: nothing to say.
+    OutputClosed,
+}
+
+impl Failure {
+    /// Says so on stderr and gives the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        match self {
+            Self::Usage(error) => {
+                eprintln!("error: {error:#}");
+                eprintln!("For help, add --help.");
+                ExitCode::from(2)
+            }
+            Self::Failed(error) => {
+                eprintln!("error: {error:#}");
+                ExitCode::from(1)
+            }
+            Self::Interrupted(what_was_saved) => {
+                eprintln!("interrupted: {what_was_saved}");
+                ExitCode::from(130)
+            }
+            Self::OutputClosed => ExitCode::SUCCESS,
+        }
+    }
+}
+
+impl From<LabError> for Failure {
+    fn from(error: LabError) -> Self {
+        match error {
+            // What these say is about values that flags give.
+            LabError::Option { .. } | LabError::UnknownOrientation { .. } => {
+                Self::Usage(error.into())
+            }
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<anyhow::Error> for Failure {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Failed(error)
+    }
+}

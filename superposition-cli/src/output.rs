@@ -1,0 +1,79 @@
+//! What goes to stdout: one JSON document, or text that fits the terminal.
+
+use std::io::{ErrorKind, Write};
+
+use anyhow::Context as _;
+use superposition_lab::viz::{Charset, Color, TextStyle};
+
+use crate::failure::Failure;
+
+/// Writes to stdout; a closed pipe is not an error.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::OutputClosed),
+        Err(error) => Err(Failure::Failed(
+            anyhow::Error::new(error).context("cannot write to stdout"),
+        )),
+    }
+}
+
+/// Prints one document as JSON.
+pub(crate) fn print_json(json: &str) -> Result<(), Failure> {
+    print(&format!("{json}\n"))
+}
+
+/// A document as indented JSON.
+pub(crate) fn to_json(document: &impl serde::Serialize) -> anyhow::Result<String> {
+    serde_json::to_string_pretty(document).context("cannot write the document as JSON")
+}
+
+/// The style of text on this stdout: its width, colours unless `NO_COLOR` or not a terminal,
+/// ASCII unless the locale is UTF-8.
+pub(crate) fn terminal_style() -> TextStyle {
+    let terminal = console::Term::stdout();
+    let width = terminal
+        .size_checked()
+        .map_or(100, |(_rows, columns)| usize::from(columns));
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let color = if terminal.is_term() && !no_color {
+        Color::Ansi
+    } else {
+        Color::Never
+    };
+    TextStyle::default()
+        .with_width(width)
+        .with_color(color)
+        .with_charset(locale_charset())
+}
+
+/// The style of `report.txt`: the same on every machine.
+pub(crate) fn file_style() -> TextStyle {
+    TextStyle::default()
+        .with_width(100)
+        .with_color(Color::Never)
+        .with_charset(Charset::Unicode)
+}
+
+/// The first of the locale variables that is set decides, as in the C library.
+fn locale_charset() -> Charset {
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));
+    match locale {
+        Some(locale) => {
+            let locale = locale.to_ascii_lowercase();
+            if locale.contains("utf-8") || locale.contains("utf8") {
+                Charset::Unicode
+            } else {
+                Charset::Ascii
+            }
+        }
+        // Unset, as in most containers and CI: today's terminals are UTF-8.
+        None => Charset::Unicode,
+    }
+}

@@ -1,0 +1,184 @@
+//! Flags that change a recipe. There are no defaults here: a flag that is not given leaves the
+//! preset's value.
+
+use anyhow::{Context as _, bail};
+use clap::{Args, ValueEnum};
+use superposition_lab::Recipe;
+use superposition_lab::model::{
+    Bias, Coupling, FeatureProbability, Importance, Initialization, Output,
+};
+use superposition_lab::train::{Decay, Kernel};
+
+use crate::failure::Failure;
+
+/// Which model to train, and how.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RecipeArgs {
+    /// Features n: the size of a sample
+    #[arg(long, value_name = "N")]
+    n_features: Option<usize>,
+    /// Hidden dimensions m
+    #[arg(long, value_name = "M")]
+    n_hidden: Option<usize>,
+    #[command(flatten)]
+    probability: ProbabilityArgs,
+    /// Weight of each feature in the loss: uniform, geometric:R (R^i), geometric-to:X (from 1 to X over the features), or a list a,b,...
+    #[arg(long, value_name = "IMPORTANCE")]
+    importance: Option<Importance>,
+    /// What is applied to the decoder's sum
+    #[arg(long, value_enum)]
+    output: Option<OutputArg>,
+    /// Leave out the decoder's bias
+    #[arg(long)]
+    no_bias: bool,
+    /// Give the decoder weights of its own
+    #[arg(long)]
+    untied: bool,
+    /// Training steps
+    #[arg(long, value_name = "STEPS")]
+    steps: Option<usize>,
+    /// Fresh samples a step
+    #[arg(long, value_name = "B")]
+    batch_size: Option<usize>,
+    /// Learning rate of Adam
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    /// Decoupled weight decay, as in AdamW
+    #[arg(long, value_name = "DECAY")]
+    weight_decay: Option<f64>,
+    /// Learning rate over the steps: constant, linear:LAST or cosine:LAST (LAST: the factor of the last step)
+    #[arg(long, value_name = "SCHEDULE", value_parser = parse_decay)]
+    schedule: Option<Decay>,
+    /// Steps of linear warm-up
+    #[arg(long, value_name = "STEPS")]
+    warmup: Option<usize>,
+    /// Initial weights: xavier, or normal:STD
+    #[arg(long, value_name = "INIT", value_parser = parse_initialization)]
+    init: Option<Initialization>,
+    /// Stop after the first step whose batch loss is below this
+    #[arg(long, value_name = "LOSS")]
+    loss_below: Option<f64>,
+    /// Seed of everything random
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Instructions to use: auto, scalar or avx2; the result has the same bits with each
+    #[arg(long, value_name = "KERNEL")]
+    kernel: Option<Kernel>,
+}
+
+/// How often a feature is active; one of the two.
+#[derive(Args, Clone, Debug)]
+#[group(multiple = false)]
+pub(crate) struct ProbabilityArgs {
+    /// Sparsity S: the probability that a feature is inactive
+    #[arg(long, value_name = "S")]
+    sparsity: Option<f64>,
+    /// Feature probability p = 1 - S: one number, or a list with one for each feature
+    #[arg(long, value_name = "P", value_parser = parse_probability)]
+    feature_probability: Option<FeatureProbability>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OutputArg {
+    Relu,
+    Linear,
+}
+
+impl RecipeArgs {
+    /// The preset with these flags applied, checked.
+    pub(crate) fn apply(&self, preset: Recipe) -> Result<Recipe, Failure> {
+        let mut recipe = preset;
+        let dimensions = &mut recipe.model.dimensions;
+        set(&mut dimensions.n_features, self.n_features);
+        set(&mut dimensions.n_hidden, self.n_hidden);
+        if let Some(sparsity) = self.probability.sparsity {
+            if !(0.0..=1.0).contains(&sparsity) {
+                return Err(Failure::Usage(anyhow::anyhow!(
+                    "--sparsity is {sparsity}: it is a probability, from 0 (every feature always active) to 1 (never)"
+                )));
+            }
+            recipe.feature_probability = FeatureProbability::Same(1.0 - sparsity);
+        }
+        set(
+            &mut recipe.feature_probability,
+            self.probability.feature_probability.clone(),
+        );
+        set(&mut recipe.importance, self.importance.clone());
+        set(
+            &mut recipe.model.output,
+            self.output.map(|output| match output {
+                OutputArg::Relu => Output::Relu,
+                OutputArg::Linear => Output::Linear,
+            }),
+        );
+        if self.no_bias {
+            recipe.model.bias = Bias::None;
+        }
+        if self.untied {
+            recipe.model.coupling = Coupling::Untied;
+        }
+        let train = &mut recipe.train;
+        set(&mut train.n_steps, self.steps);
+        set(&mut train.batch_size, self.batch_size);
+        set(&mut train.adam.learning_rate, self.lr);
+        set(&mut train.adam.weight_decay, self.weight_decay);
+        set(&mut train.schedule.decay, self.schedule);
+        set(&mut train.schedule.warmup_steps, self.warmup);
+        set(&mut train.initialization, self.init);
+        set(&mut train.seed, self.seed);
+        set(&mut train.kernel, self.kernel);
+        if self.loss_below.is_some() {
+            train.loss_below = self.loss_below;
+        }
+        recipe
+            .validate()
+            .map_err(|error| Failure::Usage(error.into()))?;
+        Ok(recipe)
+    }
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+fn parse_number(text: &str) -> anyhow::Result<f64> {
+    text.trim()
+        .parse()
+        .with_context(|| format!("{text:?} is not a number"))
+}
+
+fn parse_probability(text: &str) -> anyhow::Result<FeatureProbability> {
+    let mut numbers = text
+        .split(',')
+        .map(parse_number)
+        .collect::<anyhow::Result<Vec<f64>>>()?;
+    Ok(match numbers.len() {
+        1 => FeatureProbability::Same(numbers.remove(0)),
+        _ => FeatureProbability::PerFeature(numbers),
+    })
+}
+
+fn parse_decay(text: &str) -> anyhow::Result<Decay> {
+    match text.split_once(':') {
+        None if text == "constant" => Ok(Decay::Constant),
+        Some(("linear", last)) => Ok(Decay::Linear {
+            last: parse_number(last)?,
+        }),
+        Some(("cosine", last)) => Ok(Decay::Cosine {
+            last: parse_number(last)?,
+        }),
+        _ => bail!("expected constant, linear:LAST or cosine:LAST"),
+    }
+}
+
+fn parse_initialization(text: &str) -> anyhow::Result<Initialization> {
+    match text.split_once(':') {
+        None if text == "xavier" => Ok(Initialization::XavierNormal),
+        Some(("normal", std)) => Ok(Initialization::Normal {
+            std: parse_number(std)?,
+        }),
+        _ => bail!("expected xavier or normal:STD"),
+    }
+}

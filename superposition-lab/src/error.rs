@@ -1,0 +1,71 @@
+//! What can go wrong in an experiment.
+
+use superposition_analysis::AnalysisError;
+use superposition_io::IoError;
+use superposition_model::ModelError;
+use superposition_probe::ProbeError;
+use superposition_train::TrainError;
+
+/// An error of an experiment: from one of the crates it is made of, or about the experiment
+/// itself.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LabError {
+    /// A model, a distribution or an importance is wrong.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// Training options are wrong.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// A matrix cannot be analysed.
+    #[error(transparent)]
+    Analysis(#[from] AnalysisError),
+    /// Activations or labels cannot be probed.
+    #[error(transparent)]
+    Probe(#[from] ProbeError),
+    /// A file cannot be read or written.
+    #[error(transparent)]
+    Io(#[from] IoError),
+    /// A model file whose metadata is not a configuration this version reads.
+    #[error("the metadata of this file is not a toy model's configuration: {reason}")]
+    NotAToyModel {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The orientation of a matrix is not known.
+    #[error(
+        "tensor {tensor:?} has shape [{n_rows}, {n_cols}] and its file does not say whether a feature is a row or a column: pass --features rows or --features columns (PyTorch decoders [d_sae, d_in] and embeddings [vocabulary, d] hold features in rows)"
+    )]
+    UnknownOrientation {
+        /// Name of the tensor.
+        tensor: String,
+        /// Its first dimension.
+        n_rows: usize,
+        /// Its second dimension.
+        n_cols: usize,
+    },
+    /// Two matrices that must have the same number of samples or features do not.
+    #[error("{left} has {n_left} {what} and {right} has {n_right}: they must be the same {what}")]
+    CountsDiffer {
+        /// What is counted.
+        what: &'static str,
+        /// Name of the first matrix.
+        left: String,
+        /// Its count.
+        n_left: usize,
+        /// Name of the second matrix.
+        right: String,
+        /// Its count.
+        n_right: usize,
+    },
+    /// An option of an experiment is out of range.
+    #[error("{name} is {value}: {expected}")]
+    Option {
+        /// The option.
+        name: &'static str,
+        /// Its value.
+        value: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+}

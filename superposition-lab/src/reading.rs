@@ -1,0 +1,294 @@
+//! Reading a trained model: its held-out loss, the geometry of W, what a linear probe finds, what
+//! its neurons respond to.
+
+use serde::Serialize;
+use superposition_analysis::faer::Mat;
+use superposition_analysis::{
+    DictionaryReport, analyze, feature_superposition, leverage, rank,
+};
+use superposition_model::{FeatureDistribution, ToyModel};
+use superposition_probe::{
+    Polysemanticity, ProbeResult, RotationBaseline, compare_direction, feature_coverage,
+    polysemanticity, polysemanticity_under_rotation, probe_all_features, r_squared,
+};
+use superposition_train::{Stream, stream_rng};
+
+use crate::{ExploreOptions, LabError};
+
+/// Samples per block of the evaluation set; each block has its own stream.
+const EVALUATION_BLOCK: usize = 1_000;
+
+/// Features count as linearly decodable above this held-out `$R^2$` in the coverage; printed
+/// beside the value that any W of the same rank gives.
+pub const COVERAGE_R_SQUARED: f64 = 0.5;
+
+/// The loss on fresh samples.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Evaluation {
+    /// Samples.
+    pub n_samples: usize,
+    /// Mean over samples and features of `$I_i (x_i - x'_i)^2$`.
+    pub loss: f64,
+    /// Standard error of that mean, over blocks of 1,000 samples; none for a single block.
+    pub standard_error: Option<f64>,
+}
+
+/// What is known of one feature of a trained toy model.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FeatureReading {
+    /// Index of the feature.
+    pub feature: usize,
+    /// Its importance `$I_i$`.
+    pub importance: f64,
+    /// Its probability `$p_i$` of being active.
+    pub feature_probability: f64,
+    /// `$\lVert W_i \rVert$`.
+    pub norm: f64,
+    /// `$b_i$`; none for a model without bias.
+    pub bias: Option<f64>,
+    /// `$D_i$`.
+    pub dimensionality: f64,
+    /// Mean `$\cos^2$` with the other represented features.
+    pub mean_interference: Option<f64>,
+    /// `$\sum_{j \ne i} (\hat W_i \cdot W_j)^2$`: 1 or more means others can activate it fully.
+    pub superposition: f64,
+    /// `$l_i = W_i^T F^+ W_i$`: the `$R^2$` that any linear probe has in the population when all
+    /// features have the same variance.
+    pub leverage: f64,
+    /// Largest cosine with another represented feature.
+    pub max_cosine: Option<f64>,
+    /// Whose it is.
+    pub nearest: Option<usize>,
+    /// Smallest cosine with another represented feature.
+    pub min_cosine: Option<f64>,
+    /// Whose it is.
+    pub most_opposed: Option<usize>,
+    /// Cluster of interfering features.
+    pub cluster: Option<usize>,
+    /// Held-out `$R^2$` of a linear probe on the hidden activations.
+    pub probe_r_squared: Option<f64>,
+    /// `$R^2$` of the model's own readout `$x'_i$` on the same samples.
+    pub readout_r_squared: Option<f64>,
+    /// Held-out accuracy of telling active from inactive.
+    pub probe_accuracy: Option<f64>,
+    /// Accuracy of always answering with the more frequent class.
+    pub probe_base_rate: f64,
+    /// Area under the ROC curve of the same score.
+    pub probe_auroc: Option<f64>,
+    /// Cosine of the probe's pattern (the direction the feature moves the activations) with
+    /// `$W_i$`.
+    pub probe_pattern_cosine: Option<f64>,
+    /// Cosine of the probe's weights with `$W_i$`.
+    pub probe_direction_cosine: Option<f64>,
+}
+
+/// Averages over all probes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ProbeSummary {
+    /// Samples in all, before the split.
+    pub n_samples: usize,
+    /// Mean held-out `$R^2$` of the linear probes that have one.
+    pub mean_r_squared: Option<f64>,
+    /// rank W / n: the mean `$R^2$` in the population for *any* W of this rank when all features
+    /// have the same variance. Not evidence of anything learned.
+    pub mean_r_squared_any_w: f64,
+    /// Mean `$R^2$` of the model's own readout.
+    pub mean_readout_r_squared: Option<f64>,
+    /// Mean area under the ROC curve.
+    pub mean_auroc: Option<f64>,
+    /// Mean accuracy.
+    pub mean_accuracy: Option<f64>,
+    /// Mean base rate.
+    pub mean_base_rate: f64,
+    /// Share of features with held-out `$R^2$` above [`COVERAGE_R_SQUARED`].
+    pub coverage: Option<f64>,
+    /// That threshold.
+    pub coverage_r_squared: f64,
+}
+
+/// The analysis of a trained toy model.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct Reading {
+    /// Loss on fresh samples.
+    pub evaluation: Evaluation,
+    /// The geometry of W.
+    pub geometry: DictionaryReport,
+    /// Numerical rank of W.
+    pub rank: usize,
+    /// Features represented per hidden dimension.
+    pub superposition_score: f64,
+    /// n / m: a property of the shape, not evidence of superposition.
+    pub superposition_ratio: f64,
+    /// A row per feature.
+    pub features: Vec<FeatureReading>,
+    /// Averages over the probes.
+    pub probes: ProbeSummary,
+    /// What the hidden neurons respond to, in the basis the model happens to have.
+    pub polysemanticity: Polysemanticity,
+    /// The same numbers under random rotations of the hidden space: a linear hidden layer has no
+    /// privileged basis.
+    pub rotations: RotationBaseline,
+}
+
+/// The loss of a model on `n_samples` fresh samples of `distribution`, in f64.
+///
+/// The samples are a function of `seed` alone, so two models are compared on the same ones.
+/// They are drawn in blocks of 1,000; memory does not grow with `n_samples`.
+#[must_use]
+pub fn evaluate(
+    model: &ToyModel,
+    distribution: &FeatureDistribution,
+    importance: &[f32],
+    seed: u64,
+    n_samples: usize,
+) -> Evaluation {
+    let mut blocks = Vec::new();
+    let mut start = 0;
+    while start < n_samples {
+        let size = EVALUATION_BLOCK.min(n_samples - start);
+        let mut rng = stream_rng(seed, Stream::Evaluation, 0, blocks.len() as u32);
+        let x = distribution.sample(size, &mut rng);
+        blocks.push((model.loss(x.as_ref(), importance), size));
+        start += size;
+    }
+    let loss = blocks
+        .iter()
+        .map(|&(loss, size)| loss * size as f64)
+        .sum::<f64>()
+        / n_samples as f64;
+    // The last block may be smaller: its deviation counts by its share.
+    let count = blocks.len() as f64;
+    let spread: f64 = blocks
+        .iter()
+        .map(|&(block, size)| (size as f64 / EVALUATION_BLOCK as f64) * (block - loss).powi(2))
+        .sum();
+    Evaluation {
+        n_samples,
+        loss,
+        standard_error: (blocks.len() > 1).then(|| (spread / (count * (count - 1.0))).sqrt()),
+    }
+}
+
+pub(crate) fn read_trained(
+    model: &ToyModel,
+    options: &ExploreOptions,
+) -> Result<Reading, LabError> {
+    let recipe = &options.recipe;
+    let seed = recipe.train.seed;
+    let task = recipe.task()?;
+    let w = model.w();
+    let n_features = model.dimensions().n_features;
+    let n_hidden = model.dimensions().n_hidden;
+
+    let evaluation = evaluate(
+        model,
+        &task.distribution,
+        &task.importance,
+        seed,
+        options.n_evaluation,
+    );
+    let geometry = analyze(w, &options.analysis)?;
+    let superposition = feature_superposition(w);
+    let leverage = leverage(w);
+    let rank = rank(w);
+
+    // Probes and neurons see other samples than the evaluation: step 1 of the same stream.
+    let mut rng = stream_rng(seed, Stream::Evaluation, 1, 0);
+    let x = task.distribution.sample(options.n_samples, &mut rng);
+    let hidden = model.encode(x.as_ref());
+    let readout = model.reconstruct(x.as_ref());
+    let readout_r_squared = r_squared(x.as_ref(), readout.as_ref());
+    let mut rng = stream_rng(seed, Stream::Split, 0, 0);
+    let probes = probe_all_features(hidden.as_ref(), x.as_ref(), &options.probe, &mut rng)?;
+    let neurons = polysemanticity(hidden.as_ref(), x.as_ref(), &options.polysemanticity)?;
+    let mut rng = stream_rng(seed, Stream::Split, 1, 0);
+    let rotations = polysemanticity_under_rotation(
+        hidden.as_ref(),
+        x.as_ref(),
+        &options.polysemanticity,
+        options.n_rotations,
+        &mut rng,
+    )?;
+
+    let features = geometry
+        .features
+        .iter()
+        .zip(&probes)
+        .map(|(row, probe)| {
+            let i = row.feature;
+            let direction: Vec<f64> = w.col(i).iter().map(|&value| f64::from(value)).collect();
+            let cosine = |of: &[f64]| compare_direction(of, &direction).map(|both| both.cosine);
+            FeatureReading {
+                feature: i,
+                importance: f64::from(task.importance[i]),
+                feature_probability: task.distribution.feature_probability()[i],
+                norm: row.norm,
+                bias: model.b().map(|b| f64::from(b[i])),
+                dimensionality: row.dimensionality,
+                mean_interference: row.cluster.map(|_| row.mean_interference),
+                superposition: superposition[i],
+                leverage: leverage[i],
+                max_cosine: row.max_cosine,
+                nearest: row.nearest,
+                min_cosine: row.min_cosine,
+                most_opposed: row.most_opposed,
+                cluster: row.cluster,
+                probe_r_squared: probe.r_squared,
+                readout_r_squared: readout_r_squared[i],
+                probe_accuracy: probe.accuracy,
+                probe_base_rate: probe.base_rate,
+                probe_auroc: probe.auroc,
+                probe_pattern_cosine: cosine(&probe.pattern),
+                probe_direction_cosine: cosine(&probe.direction),
+            }
+        })
+        .collect();
+
+    Ok(Reading {
+        superposition_score: geometry.n_represented as f64 / n_hidden as f64,
+        superposition_ratio: n_features as f64 / n_hidden as f64,
+        probes: summarize_probes(&probes, &readout_r_squared, rank, options.n_samples),
+        evaluation,
+        geometry,
+        rank,
+        features,
+        polysemanticity: neurons,
+        rotations,
+    })
+}
+
+fn summarize_probes(
+    probes: &[ProbeResult],
+    readout: &[Option<f64>],
+    rank: usize,
+    n_samples: usize,
+) -> ProbeSummary {
+    ProbeSummary {
+        n_samples,
+        mean_r_squared: mean(probes.iter().filter_map(|probe| probe.r_squared)),
+        mean_r_squared_any_w: rank as f64 / probes.len() as f64,
+        mean_readout_r_squared: mean(readout.iter().copied().flatten()),
+        mean_auroc: mean(probes.iter().filter_map(|probe| probe.auroc)),
+        mean_accuracy: mean(probes.iter().filter_map(|probe| probe.accuracy)),
+        mean_base_rate: mean(probes.iter().map(|probe| probe.base_rate)).unwrap_or(0.0),
+        coverage: feature_coverage(probes, COVERAGE_R_SQUARED),
+        coverage_r_squared: COVERAGE_R_SQUARED,
+    }
+}
+
+/// The mean of some values; none of none.
+pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (count, sum) = values.fold((0_usize, 0.0), |(count, sum), value| {
+        (count + 1, sum + value)
+    });
+    (count > 0).then(|| sum / count as f64)
+}
+
+/// A dense f64 copy of a matrix stored row by row.
+pub(crate) fn mat_from_rows<T: Copy + Into<f64>>(values: &[T], rows: usize, cols: usize) -> Mat<f64> {
+    Mat::from_fn(rows, cols, |i, j| values[i * cols + j].into())
+}

@@ -1,0 +1,143 @@
+//! What determines a trained model: the model, what it is trained on, and how.
+
+use std::num::NonZeroUsize;
+use std::ops::ControlFlow;
+
+use serde::{Deserialize, Serialize};
+use superposition_model::{
+    Dimensions, FeatureDistribution, FeatureProbability, Importance, ToyModelConfig,
+};
+use superposition_train::{Job, Progress, Task, TrainOptions, Trained, train};
+
+use crate::LabError;
+
+/// Everything that determines the bits of a trained toy model.
+///
+/// Two equal recipes give equal parameters, on any number of threads and on every kernel
+/// (`superposition_train::Kernel` is left out of the serialized form for that reason).
+/// A recipe is what a model file carries in its metadata.
+///
+/// ```
+/// use superposition_lab::Recipe;
+///
+/// let recipe = Recipe::quick_start();
+/// assert_eq!(recipe.model.dimensions.n_features, 100);
+/// assert_eq!(recipe.sparsity(), Some(0.9));
+/// let text = serde_json::to_string(&recipe).unwrap();
+/// assert_eq!(serde_json::from_str::<Recipe>(&text).unwrap(), recipe);
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Recipe {
+    /// Shape and variant of the model.
+    pub model: ToyModelConfig,
+    /// Probability `$p_i = 1 - S_i$` that feature `$i$` is active.
+    pub feature_probability: FeatureProbability,
+    /// Importance `$I_i$` of each feature in the loss.
+    pub importance: Importance,
+    /// Steps, batch size, seed, optimizer, schedule.
+    pub train: TrainOptions,
+}
+
+impl Recipe {
+    /// The default experiment: 100 features in 20 hidden dimensions at sparsity 0.9,
+    /// importance geometric from 1 to 0.01, 10,000 steps of batch 1,024 with Adam at 1e-3.
+    #[must_use]
+    pub fn quick_start() -> Self {
+        Self {
+            model: ToyModelConfig::new(Dimensions {
+                n_features: 100,
+                n_hidden: 20,
+            }),
+            feature_probability: FeatureProbability::Same(0.1),
+            importance: Importance::default(),
+            train: TrainOptions::default(),
+        }
+    }
+
+    /// The sparsity `$S = 1 - p$` when it is the same for all features, rounded to undo the
+    /// representation error of `$1 - p$` in binary (twelve decimals).
+    #[must_use]
+    pub fn sparsity(&self) -> Option<f64> {
+        match self.feature_probability {
+            FeatureProbability::Same(p) => Some(((1.0 - p) * 1e12).round() / 1e12),
+            _ => None,
+        }
+    }
+
+    /// The same recipe with another shape.
+    #[must_use]
+    pub fn with_dimensions(mut self, dimensions: Dimensions) -> Self {
+        self.model.dimensions = dimensions;
+        self
+    }
+
+    /// The same recipe with another feature probability.
+    #[must_use]
+    pub fn with_feature_probability(mut self, probability: FeatureProbability) -> Self {
+        self.feature_probability = probability;
+        self
+    }
+
+    /// The same recipe with another importance.
+    #[must_use]
+    pub fn with_importance(mut self, importance: Importance) -> Self {
+        self.importance = importance;
+        self
+    }
+
+    /// The same recipe with other training options.
+    #[must_use]
+    pub fn with_train(mut self, train: TrainOptions) -> Self {
+        self.train = train;
+        self
+    }
+
+    /// The distribution and the importances of this recipe, checked.
+    ///
+    /// # Errors
+    /// A probability outside [0, 1], a negative importance, or a list whose length is not the
+    /// number of features.
+    pub fn task(&self) -> Result<Task, LabError> {
+        let n = self.model.dimensions.n_features;
+        let distribution = FeatureDistribution::new(n, &self.feature_probability)?;
+        Ok(Task::new(distribution, self.importance.weights(n)?)?)
+    }
+
+    /// This recipe as one job of `superposition_train::train_many`.
+    ///
+    /// # Errors
+    /// As [`Recipe::task`].
+    pub fn job(&self) -> Result<Job, LabError> {
+        Ok(Job::new(self.model, self.task()?, self.train.clone()))
+    }
+
+    /// Checks all of the recipe without training: shapes, probabilities, importance, optimizer.
+    ///
+    /// # Errors
+    /// The first value that is wrong, with what would be right.
+    pub fn validate(&self) -> Result<(), LabError> {
+        self.model.validate()?;
+        self.train.validate()?;
+        self.task().map(|_| ())
+    }
+
+    /// Trains the model; `observe` sees every step and may stop the run.
+    ///
+    /// # Errors
+    /// As [`Recipe::validate`]. Divergence is not an error but a
+    /// [`StopReason`](superposition_train::StopReason).
+    pub fn train(
+        &self,
+        observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+    ) -> Result<Trained, LabError> {
+        let task = self.task()?;
+        Ok(train(&self.model, &task, &self.train, observe)?)
+    }
+}
+
+/// The number of threads of this machine, at least 1.
+#[must_use]
+pub fn available_threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
+}

@@ -1,0 +1,34 @@
+//! Text for every document of this crate, laid out by superposition-viz.
+//!
+//! Every figure printed is one of the document's JSON, rounded to four significant digits.
+
+mod exploration;
+mod files;
+mod geometry;
+
+pub use exploration::{exploration_report, sweep_report, training_report};
+pub use files::{
+    activations_report, analysis_report, comparison_report, probe_report, sample_report,
+    tensors_report,
+};
+
+use superposition_viz::format_number;
+
+/// A number as reports print it.
+fn number(value: f64) -> String {
+    format_number(value, 4)
+}
+
+/// A number that may be undefined.
+fn optional(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), number)
+}
+
+/// A share as a percentage.
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn pair(name: &str, value: impl Into<String>) -> (String, String) {
+    (name.to_owned(), value.into())
+}
