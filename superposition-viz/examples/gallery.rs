@@ -44,6 +44,15 @@ fn cosines(directions: &[[f64; 2]]) -> Vec<f64> {
         .collect()
 }
 
+/// Neighbours interfere the more the closer they are.
+fn fading(i: i32, j: i32) -> f64 {
+    if i == j {
+        1.0
+    } else {
+        0.9 / (1.0 + f64::from((i - j).pow(2)) / 400.0)
+    }
+}
+
 /// A falling, noisy loss with one spike.
 fn losses() -> Vec<f64> {
     (0..10_000)
@@ -134,9 +143,7 @@ fn geometry(style: &TextStyle) -> String {
     let cosines = cosines(&pentagon);
     let interference: Vec<f64> = cosines.iter().map(|c| c * c).collect();
     let square = |values| Square::new(values, 5).expect("five features");
-    let large: Vec<f64> = (0..300 * 300)
-        .map(|k| (f64::from(k) * 0.37).sin().powi(8))
-        .collect();
+    let large: Vec<f64> = (0..300 * 300).map(|k| fading(k / 300, k % 300)).collect();
     let large = Square::new(&large, 300).expect("300 features");
     let wide: Vec<f64> = (0..60 * 60).map(|k| (f64::from(k) * 0.7).sin()).collect();
     let wide = Square::new(&wide, 60).expect("60 features");

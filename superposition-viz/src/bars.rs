@@ -1,6 +1,8 @@
 //! Horizontal bars: one value per row.
 
-use crate::number::{DIGITS, Statistics, counted, format_column, format_number, position};
+use crate::number::{
+    DIGITS, Statistics, counted, format_column, format_decimals, format_number, position,
+};
 use crate::page::{Line, Page, Paint, columns, pad_left, pad_right};
 use crate::style::TextStyle;
 
@@ -42,6 +44,7 @@ pub fn bar_chart<S: AsRef<str>>(
         header: None,
         noun: "bar",
         values,
+        decimals: None,
     };
     chart.draw(&mut page);
     page.finish()
@@ -69,15 +72,21 @@ pub fn bar_chart<S: AsRef<str>>(
 #[must_use]
 pub fn feature_norms(norms: &[f64], style: &TextStyle) -> String {
     let mut page = Page::new(style);
+    push_norms(&mut page, norms);
+    page.finish()
+}
+
+pub(crate) fn push_norms(page: &mut Page, norms: &[f64]) {
     page.title("Feature norms");
-    let chart = Bars {
+    let header = Some(("feature", "norm"));
+    Bars {
         labels: &[],
-        header: Some(("feature", "norm")),
+        header,
         noun: "feature",
         values: norms,
-    };
-    chart.draw(&mut page);
-    page.finish()
+        decimals: None,
+    }
+    .draw(page);
 }
 
 /// The number of rows of a list that are shown.
@@ -108,11 +117,11 @@ pub(crate) fn statistics_lines(page: &mut Page, values: &[f64]) {
         }
     }
     page.facts(&facts);
-    not_finite_line(page, &statistics);
+    not_finite_line(page, &statistics, "value");
 }
 
 /// Says how many values are left out of the statistics, if any.
-pub(crate) fn not_finite_line(page: &mut Page, statistics: &Statistics) {
+pub(crate) fn not_finite_line(page: &mut Page, statistics: &Statistics, noun: &str) {
     let (n_nan, n_infinite) = (statistics.n_nan, statistics.n_infinite);
     let what = match (n_nan, n_infinite) {
         (0, 0) => return,
@@ -122,7 +131,7 @@ pub(crate) fn not_finite_line(page: &mut Page, statistics: &Statistics) {
     };
     page.alert(&format!(
         "{what} of {}, left out of the statistics",
-        counted(statistics.n, "value")
+        counted(statistics.n, noun)
     ));
 }
 
@@ -135,6 +144,8 @@ pub(crate) struct Bars<'a> {
     /// What one bar is, for the line about truncation.
     pub(crate) noun: &'a str,
     pub(crate) values: &'a [f64],
+    /// Decimals of the numbers, if they do not follow from the values.
+    pub(crate) decimals: Option<usize>,
 }
 
 impl Bars<'_> {
@@ -167,7 +178,11 @@ impl Bars<'_> {
     pub(crate) fn rows(&self, page: &mut Page, shown: usize) {
         let (low, high) = self.range();
         let shown = shown.min(self.values.len());
-        let layout = Columns::new(page, self.labels, self.header, &self.values[..shown]);
+        let numbers = match self.decimals {
+            Some(decimals) => format_decimals(&self.values[..shown], decimals),
+            None => format_column(&self.values[..shown], DIGITS),
+        };
+        let layout = Columns::new(page, self.labels, self.header, numbers, 0);
         layout.header(page, &[]);
         let scale = BarScale::new(low, high, layout.room);
         let mut has_nan = false;
@@ -206,27 +221,17 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
+    /// `extra_width` columns are kept between number and bar.
     pub(crate) fn new(
         page: &Page,
         labels: &[String],
         header: Option<(&str, &str)>,
-        values: &[f64],
-    ) -> Self {
-        Self::with_extra(page, labels, header, values, 0)
-    }
-
-    /// `extra_width` columns are kept between number and bar.
-    pub(crate) fn with_extra(
-        page: &Page,
-        labels: &[String],
-        header: Option<(&str, &str)>,
-        values: &[f64],
+        numbers: Vec<String>,
         extra_width: usize,
     ) -> Self {
-        let numbers = format_column(values, DIGITS);
         let mut number_width = numbers.iter().map(|text| columns(text)).max().unwrap_or(0);
         let named = !labels.is_empty();
-        let labels: Vec<String> = (0..values.len())
+        let labels: Vec<String> = (0..numbers.len())
             .map(|k| {
                 labels
                     .get(k)
@@ -284,6 +289,17 @@ impl Columns {
         page.line(line);
     }
 
+    /// A line with a name and something drawn where the bars are.
+    pub(crate) fn named_line(&self, page: &mut Page, name: &str, text: &str) {
+        let left = page.width.saturating_sub(self.room);
+        let name = pad_left(&page.clip(name, self.label_width), self.label_width);
+        page.line(
+            Line::new()
+                .with(Paint::Faint, &pad_right(&name, left))
+                .with(Paint::Data, text),
+        );
+    }
+
     /// The start of row k, up to where the bar begins.
     pub(crate) fn row(&self, page: &Page, k: usize, extra: &str) -> Line {
         let label = self.labels.get(k).map_or("", String::as_str);
@@ -294,8 +310,9 @@ impl Columns {
             .with(Paint::Plain, &pad_left(number, self.number_width))
             .with(Paint::Plain, " ");
         if self.extra_width > 0 {
+            line.push(Paint::Plain, " ");
             line.push(Paint::Accent, &pad_right(extra, self.extra_width));
-            line.push(Paint::Plain, "  ");
+            line.push(Paint::Plain, " ");
         }
         line
     }
@@ -428,6 +445,10 @@ fn at_least_one(length: f64, value: f64) -> usize {
     (length.round() as usize).max(least)
 }
 
+/// Heights from nothing to full, in eighths.
+pub(crate) const LEVELS: &str = " ▁▂▃▄▅▆▇█";
+pub(crate) const LEVELS_ASCII: &str = " .:-=+*%#";
+
 /// A line with the outline of all values: each mark is the largest of a block.
 pub(crate) fn strip(page: &mut Page, values: &[f64], noun: &str) {
     let statistics = Statistics::of(values.iter().copied());
@@ -436,7 +457,7 @@ pub(crate) fn strip(page: &mut Page, values: &[f64], noun: &str) {
     };
     let (low, high) = (moments.min.min(0.0), moments.max.max(0.0));
     let block = values.len().div_ceil(page.width).max(1);
-    let marks: Vec<char> = page.style.pick(" ▁▂▃▄▅▆▇█", " .:-=+*%#").chars().collect();
+    let marks: Vec<char> = page.style.pick(LEVELS, LEVELS_ASCII).chars().collect();
     let not_a_number = page.style.pick('·', '?');
     let text: String = values
         .chunks(block)

@@ -29,6 +29,11 @@ const MEMBER_LINES: usize = 3;
 #[must_use]
 pub fn clusters(members: &[Vec<usize>], n_features: usize, style: &TextStyle) -> String {
     let mut page = Page::new(style);
+    push_clusters(&mut page, members, n_features);
+    page.finish()
+}
+
+pub(crate) fn push_clusters(page: &mut Page, members: &[Vec<usize>], n_features: usize) {
     page.title("Clusters of interfering features");
     let several: Vec<(usize, &Vec<usize>)> = members
         .iter()
@@ -61,7 +66,7 @@ pub fn clusters(members: &[Vec<usize>], n_features: usize, style: &TextStyle) ->
             counted(n_outside, "index").replace("indexs", "indices")
         ));
     }
-    let shown = n_shown(several.len(), style);
+    let shown = n_shown(several.len(), &page.style);
     if shown > 0 {
         page.blank();
         let width = |texts: &mut dyn Iterator<Item = String>, header: &str| {
@@ -106,13 +111,12 @@ pub fn clusters(members: &[Vec<usize>], n_features: usize, style: &TextStyle) ->
         }
     }
     showing(
-        &mut page,
+        page,
         shown,
         several.len(),
         "cluster",
         " with several members",
     );
-    page.finish()
 }
 
 /// As many members as fit into a few lines, and how many more there are.

@@ -2,7 +2,9 @@
 
 use crate::bars::not_finite_line;
 use crate::canvas::Canvas;
-use crate::number::{DIGITS, Statistics, counted, format_column, format_number, position};
+use crate::number::{
+    DIGITS, Statistics, counted, format_column, format_given, format_number, position,
+};
 use crate::page::{Line, Page, Paint, columns, pad_left};
 use crate::style::TextStyle;
 
@@ -118,15 +120,21 @@ impl CurveOptions {
 /// lowest 1.00 at step 4
 /// highest 4.00 at step 1
 ///
-/// 4.00 ┤⠑⠢⢄⡀
-/// 2.45 ┤    ⠈⠑⠢⢄⡀
-/// 1.00 ┤         ⠈⠑⠢⢄⡀
+/// 4.00 ┤⠉⠑⠒⠒⠢⠤⠤⣀⣀⣀
+/// 2.50 ┤          ⠉⠉⠉⠒⠒⠒⠒⠤⠤⠤⠤⣀⣀⣀
+/// 1.00 ┤                        ⠉⠉⠉⠒⠒⠢⠤⠤⢄⣀
 ///      └──────────────────────────────────
-///       1          step                  4
+///       1              step              4
 /// ");
 /// ```
 #[must_use]
 pub fn training_curve(losses: &[f64], height: usize, style: &TextStyle) -> String {
+    let mut page = Page::new(style);
+    push_training_curve(&mut page, losses, height);
+    page.finish()
+}
+
+pub(crate) fn push_training_curve(page: &mut Page, losses: &[f64], height: usize) {
     let points: Vec<(f64, f64)> = losses
         .iter()
         .enumerate()
@@ -135,7 +143,7 @@ pub fn training_curve(losses: &[f64], height: usize, style: &TextStyle) -> Strin
     let options = CurveOptions::new("Training loss")
         .with_labels("step", "loss")
         .with_height(height);
-    curve(&points, &options, style)
+    push_curve(page, points, &options);
 }
 
 /// Draws points (x, y) as a line, sorted by x.
@@ -148,14 +156,31 @@ pub fn training_curve(losses: &[f64], height: usize, style: &TextStyle) -> Strin
 /// ```
 /// use superposition_viz::{CurveOptions, TextStyle, curve};
 /// let style = TextStyle::default().with_width(30);
-/// let points = [(0.0, 0.0), (1.0, f64::NAN), (2.0, 1.0)];
+/// let points = [(0.0, 0.0), (1.0, f64::NAN), (2.0, 1.0), (3.0, 0.5)];
 /// let options = CurveOptions::new("Coherence").with_labels("sparsity", "coherence").with_height(2);
-/// assert_eq!(curve(&points, &options, &style), "");
+/// assert_eq!(curve(&points, &options, &style), "\
+/// Coherence
+/// first 0   last 0.500
+/// lowest 0 at sparsity 0
+/// highest 1.00 at sparsity 2
+/// 1 NaN of 4 values, left out of
+/// the statistics
+///
+/// 1.00 ┤               ⠈⠑⠒⠢⠤⢄⣀⡀
+///    0 ┤⡀                     ⠈⠉
+///      └────────?───────────────
+///       0       sparsity       3
+/// ? coherence here is not finite
+/// ");
 /// ```
 #[must_use]
 pub fn curve(points: &[(f64, f64)], options: &CurveOptions, style: &TextStyle) -> String {
     let mut page = Page::new(style);
-    let mut points: Vec<(f64, f64)> = points.to_vec();
+    push_curve(&mut page, points.to_vec(), options);
+    page.finish()
+}
+
+fn push_curve(page: &mut Page, mut points: Vec<(f64, f64)>, options: &CurveOptions) {
     let n_given = points.len();
     points.retain(|(x, _)| x.is_finite());
     points.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -182,13 +207,13 @@ pub fn curve(points: &[(f64, f64)], options: &CurveOptions, style: &TextStyle) -
             .iter_mut()
             .for_each(|(_, text)| *text = page.clean(text));
         page.facts(&facts);
-        not_finite_line(&mut page, &statistics);
+        not_finite_line(page, &statistics, "value");
         let plot = Plot {
             points: &points,
             options,
             logarithmic,
         };
-        plot.draw(&mut page);
+        plot.draw(page);
     }
     if points.len() < n_given {
         page.alert(&format!(
@@ -197,7 +222,6 @@ pub fn curve(points: &[(f64, f64)], options: &CurveOptions, style: &TextStyle) -
             options.x_label
         ));
     }
-    page.finish()
 }
 
 /// First, last, lowest and highest value, and where.
@@ -211,7 +235,7 @@ fn extremes(points: &[(f64, f64)], x_label: &str) -> Vec<(&'static str, String)>
         format!(
             "{} at {x_label} {}",
             format_number(*y, DIGITS),
-            format_place(*x)
+            format_given(*x)
         )
     };
     let finite = || points.iter().filter(|(_, y)| y.is_finite());
@@ -223,15 +247,6 @@ fn extremes(points: &[(f64, f64)], x_label: &str) -> Vec<(&'static str, String)>
         facts.push(("highest", at(highest)));
     }
     facts
-}
-
-/// A place on the horizontal axis: whole numbers, such as steps, in full.
-fn format_place(x: f64) -> String {
-    if x.fract() == 0.0 && x.abs() < 1e15 {
-        format!("{}", x as i64)
-    } else {
-        format_number(x, 4)
-    }
 }
 
 struct Plot<'a> {
@@ -350,7 +365,14 @@ impl Plot<'_> {
                 // The middle of the row.
                 row => {
                     let share = (row as f64 + 0.5) / rows as f64;
-                    value(high * (1.0 - share) + low * share)
+                    let value = value(high * (1.0 - share) + low * share);
+                    // Zero but for the rounding of the row.
+                    let negligible = value.abs() < 1e-3 * high.abs().max(low.abs());
+                    if negligible && !self.logarithmic {
+                        0.0
+                    } else {
+                        value
+                    }
                 }
             })
             .collect();
@@ -406,11 +428,11 @@ impl Plot<'_> {
     fn x_labels(&self, page: &mut Page, indent: usize, room: usize) {
         let (first, last) = (self.points[0].0, self.points[self.points.len() - 1].0);
         let (left, right) = (
-            format_place(first),
+            format_given(first),
             if first == last {
                 String::new()
             } else {
-                format_place(last)
+                format_given(last)
             },
         );
         let name = page.clean(&self.options.x_label);

@@ -1,7 +1,7 @@
 //! Feature dimensionality beside the fractions of regular arrangements.
 
-use crate::bars::{BarScale, Columns, n_shown, showing, statistics_lines, strip};
-use crate::number::{DIGITS, format_number};
+use crate::bars::{BarScale, Columns, LEVELS, LEVELS_ASCII, n_shown, showing, statistics_lines};
+use crate::number::{DIGITS, counted, format_decimals, format_number};
 use crate::page::{Entry, Page, Paint, columns};
 use crate::style::TextStyle;
 
@@ -71,11 +71,11 @@ fn mark_near(value: f64) -> Option<&'static Mark> {
 /// n 4   mean 0.600   std 0.235   min 0.400   max 1.00
 /// sum 2.40
 ///
-/// feature   D_i       0             ab   c      d   e        1
-///       0  1.00       │██████████████████████████████████████
-///       1  0.50  1/2  │███████████████████┊     ┊   ┊
-///       2  0.50  1/2  │███████████████████┊     ┊   ┊
-///       3  0.40  2/5  │███████████████▏   ┊     ┊   ┊
+/// feature    D_i      0              ab   c      d  e        1
+///       0  1.000      │███████████████████████████████████████
+///       1  0.500  1/2 │███████████████████▌      ┊  ┊
+///       2  0.500  1/2 │███████████████████▌      ┊  ┊
+///       3  0.400  2/5 │███████████████▋   ┊      ┊  ┊
 /// features within 0.01 of a mark
 /// a 3/8 square antiprism: 0   b 2/5 pentagon: 1
 /// c 1/2 digon: 2   d 2/3 triangle: 0   e 3/4 tetrahedron: 0
@@ -87,37 +87,39 @@ fn mark_near(value: f64) -> Option<&'static Mark> {
 #[must_use]
 pub fn dimensionality(dimensionality: &[f64], style: &TextStyle) -> String {
     let mut page = Page::new(style);
+    push_dimensionality(&mut page, dimensionality);
+    page.finish()
+}
+
+pub(crate) fn push_dimensionality(page: &mut Page, dimensionality: &[f64]) {
     page.title("Feature dimensionality");
     let n = dimensionality.len();
     if n == 0 {
         page.note("no features");
-        return page.finish();
+        return;
     }
-    statistics_lines(&mut page, dimensionality);
+    statistics_lines(page, dimensionality);
     let sum: f64 = dimensionality.iter().filter(|d| d.is_finite()).sum();
     page.facts(&[("sum", format_number(sum, DIGITS))]);
-    let shown = n_shown(n, style);
-    if shown < n {
-        strip(&mut page, dimensionality, "feature");
-    }
-    if shown > 0 {
-        page.blank();
-        rows(&mut page, &dimensionality[..shown]);
-    }
-    counts(&mut page, dimensionality);
+    let shown = n_shown(n, &page.style);
+    page.blank();
+    rows(page, dimensionality, shown);
+    counts(page, dimensionality);
     showing(
-        &mut page,
+        page,
         shown,
         n,
         "feature",
         ", in index order; statistics and counts are over all",
     );
-    page.finish()
 }
 
 /// The ruler and the bars.
-fn rows(page: &mut Page, shown: &[f64]) {
-    let layout = Columns::with_extra(page, &[], Some(("feature", "D_i")), shown, 3);
+fn rows(page: &mut Page, dimensionality: &[f64], shown: usize) {
+    let n = dimensionality.len();
+    let shown = &dimensionality[..shown];
+    let numbers = format_decimals(shown, 3);
+    let layout = Columns::new(page, &[], Some(("feature", "D_i")), numbers, 3);
     let scale = BarScale::new(0.0, 1.0, layout.room);
     let column_of = |mark: &Mark| (mark.value * layout.room as f64) as usize;
 
@@ -132,6 +134,9 @@ fn rows(page: &mut Page, shown: &[f64]) {
         *last = '1';
     }
     let ruler: String = ruler.into_iter().collect();
+    if shown.len() < n {
+        distribution(page, &layout, dimensionality);
+    }
     layout.header(
         page,
         &[
@@ -176,6 +181,32 @@ fn rows(page: &mut Page, shown: &[f64]) {
             "two marks in one column".to_owned(),
         )]);
     }
+}
+
+/// Above the ruler: how many of all features lie at each place of it.
+fn distribution(page: &mut Page, layout: &Columns, dimensionality: &[f64]) {
+    let mut counts = vec![0_usize; layout.room];
+    for &value in dimensionality.iter().filter(|d| (0.0..=1.0).contains(*d)) {
+        let place = (value * layout.room as f64) as usize;
+        if let Some(count) = counts.get_mut(place.min(layout.room.saturating_sub(1))) {
+            *count += 1;
+        }
+    }
+    let largest = counts.iter().copied().max().unwrap_or(0);
+    if largest == 0 {
+        return;
+    }
+    let marks: Vec<char> = page.style.pick(LEVELS, LEVELS_ASCII).chars().collect();
+    let text: String = counts
+        .iter()
+        .map(|count| marks[(count * 8).div_ceil(largest)])
+        .collect();
+    page.note(&format!(
+        "how {} lie between 0 and 1: {} is {largest} of them",
+        counted(dimensionality.len(), "feature"),
+        marks[8]
+    ));
+    layout.named_line(page, "all", &text);
 }
 
 /// How many features lie beside each mark.

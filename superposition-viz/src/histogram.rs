@@ -17,7 +17,15 @@ const MAX_BINS: usize = 200;
 /// ```
 /// use superposition_viz::{TextStyle, histogram};
 /// let style = TextStyle::default().with_width(40);
-/// assert_eq!(histogram("Norms", &[0.0, 0.1, 0.2, 0.6, 1.0], 2, &style), "");
+/// assert_eq!(histogram("Norms", &[0.0, 0.1, 0.2, 0.6, 1.0], 2, &style), "\
+/// Norms
+/// n 5   mean 0.380   std 0.371   min 0
+/// max 1.00
+///
+/// bin           values
+/// [   0, 0.50)       3 │██████████████████
+/// [0.50, 1.00]       2 │████████████
+/// ");
 /// ```
 #[must_use]
 pub fn histogram(title: &str, values: &[f64], n_bins: usize, style: &TextStyle) -> String {
@@ -72,6 +80,7 @@ pub fn histogram(title: &str, values: &[f64], n_bins: usize, style: &TextStyle) 
         header: Some(("bin", "values")),
         noun: "bin",
         values: &counts,
+        decimals: Some(0),
     }
     .rows(&mut page, n_bins);
     page.finish()

@@ -2,7 +2,7 @@
 
 use crate::bars::not_finite_line;
 use crate::number::{DIGITS, Statistics, counted, format_number};
-use crate::page::{Entry, Line, Page, Paint, columns, pad_left};
+use crate::page::{Entry, Line, Page, Paint, columns, pad_left, pad_right};
 use crate::style::TextStyle;
 
 /// A square matrix over features, borrowed.
@@ -176,7 +176,12 @@ impl Tone {
 #[must_use]
 pub fn interference_heatmap(interference: Square<'_>, style: &TextStyle) -> String {
     let mut page = Page::new(style);
-    page.title(style.pick(
+    push_interference(&mut page, interference);
+    page.finish()
+}
+
+pub(crate) fn push_interference(page: &mut Page, interference: Square<'_>) {
+    page.title(page.style.pick(
         "Interference (cos² of each pair of features)",
         "Interference (cos^2 of each pair of features)",
     ));
@@ -188,8 +193,7 @@ pub fn interference_heatmap(interference: Square<'_>, style: &TextStyle) -> Stri
         range: (0.0, 1.0),
         signed: false,
     }
-    .draw(&mut page);
-    page.finish()
+    .draw(page);
 }
 
 /// Draws the cosines between features, with strokes for negative and shades for positive values.
@@ -349,7 +353,7 @@ impl Heatmap<'_> {
             .map(|(name, value)| (name.as_str(), value.clone()))
             .collect();
         page.facts(&facts);
-        not_finite_line(page, &statistics);
+        not_finite_line(page, &statistics, "pair");
         let (low, high) = (self.range.0 - RANGE_SLACK, self.range.1 + RANGE_SLACK);
         let outside = self
             .square
@@ -365,7 +369,7 @@ impl Heatmap<'_> {
         }
     }
 
-    /// The names of the columns that fit, each above the start of its cell.
+    /// The names of every so many columns, each above the start of its cell.
     fn column_labels(
         &self,
         page: &mut Page,
@@ -374,19 +378,20 @@ impl Heatmap<'_> {
         cell_width: usize,
         label_width: usize,
     ) {
+        // The smallest round step at which labels keep apart.
+        let least = (label_width + 1).div_ceil(cell_width);
+        let round = (0..6).flat_map(|k| [1, 2, 5].map(|digit| digit * 10_usize.pow(k)));
+        let step = round
+            .into_iter()
+            .find(|&step| step >= least)
+            .unwrap_or(least);
         let mut text = " ".repeat(label_width + 2);
-        let start = text.len();
-        let end = start + cells * cell_width;
-        for cell in 0..cells {
+        for cell in (0..cells).step_by(step) {
+            let place = label_width + 2 + cell * cell_width;
             let label = self.square.feature(cell * block).to_string();
-            let place = start + cell * cell_width;
-            let free = if text.len() == start {
-                place
-            } else {
-                text.len() + 1
-            };
-            if place >= free && (place + label.len() <= end + 1 || cell == 0) {
-                text.push_str(&" ".repeat(place - text.len()));
+            // The last label may reach over the frame, not over the page.
+            if place + label.len() <= page.width {
+                text = pad_right(&text, place);
                 text.push_str(&label);
             }
         }

@@ -67,18 +67,26 @@ pub(crate) fn format_column(values: &[f64], digits: usize) -> Vec<String> {
     if largest == 0.0 || !FIXED_EXPONENTS.contains(&exponent) {
         return values.iter().map(|&v| format_number(v, digits)).collect();
     }
-    let decimals = usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0);
+    format_decimals(
+        values,
+        usize::try_from(digits as i32 - 1 - exponent).unwrap_or(0),
+    )
+}
+
+/// Writes a column of numbers with so many decimals; what would be written as zero without being zero, or is huge,
+/// is written with a power of ten instead.
+pub(crate) fn format_decimals(values: &[f64], decimals: usize) -> Vec<String> {
     values
         .iter()
         .map(|&v| {
-            if !v.is_finite() || v == 0.0 {
-                return format_number(v, digits);
+            if !v.is_finite() || v == 0.0 || v.abs() >= if decimals == 0 { 1e15 } else { 1e6 } {
+                return format_number(v, DIGITS);
             }
             let fixed = format!("{v:.decimals$}");
             if fixed.bytes().any(|b| matches!(b, b'1'..=b'9')) {
                 fixed
             } else {
-                format!("{v:.*e}", digits.min(2) - 1)
+                format!("{v:.1e}")
             }
         })
         .collect()
@@ -100,6 +108,16 @@ pub(crate) fn format_edges(edges: &[f64]) -> Vec<String> {
         texts = format_column(edges, digits);
     }
     texts
+}
+
+/// A number that somebody chose, such as a sparsity or a step: as short as it is, unless it is long.
+pub(crate) fn format_given(value: f64) -> String {
+    let short = format!("{value}");
+    if value.is_finite() && value != 0.0 && short.len() <= 8 {
+        short
+    } else {
+        format_number(value, 4)
+    }
 }
 
 /// Where `value` lies between `low` and `high`, in 0..=1; 0.5 when they are equal. Arguments are finite.

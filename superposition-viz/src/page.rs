@@ -63,6 +63,8 @@ pub(crate) type Entry = (Paint, String, String);
 pub(crate) struct Page {
     pub(crate) style: TextStyle,
     pub(crate) width: usize,
+    /// Whether titles are headings across the width.
+    headings: bool,
     lines: Vec<Line>,
 }
 
@@ -71,7 +73,16 @@ impl Page {
         Self {
             style: *style,
             width: style.columns(),
+            headings: false,
             lines: Vec::new(),
+        }
+    }
+
+    /// A page of sections: the title of each figure is a heading.
+    pub(crate) fn of_sections(style: &TextStyle) -> Self {
+        Self {
+            headings: true,
+            ..Self::new(style)
         }
     }
 
@@ -97,7 +108,35 @@ impl Page {
     }
 
     pub(crate) fn title(&mut self, title: &str) {
-        self.wrapped(Paint::Strong, title, 0);
+        if self.headings {
+            self.blank();
+            self.heading(title);
+        } else {
+            self.wrapped(Paint::Strong, title, 0);
+        }
+    }
+
+    /// A title with a rule; only the title where both do not fit.
+    pub(crate) fn heading(&mut self, title: &str) {
+        let rule = self.style.pick("─", "-");
+        let title = self.clean(title);
+        let used = if title.is_empty() {
+            2
+        } else {
+            columns(&title) + 4
+        };
+        if used > self.width {
+            self.wrapped(Paint::Strong, &title, 0);
+            return;
+        }
+        let mut line = Line::new().with(Paint::Faint, &rule.repeat(2));
+        if !title.is_empty() {
+            line.push(Paint::Plain, " ");
+            line.push(Paint::Strong, &title);
+            line.push(Paint::Plain, " ");
+        }
+        line.push(Paint::Faint, &rule.repeat(self.width - used));
+        self.line(line);
     }
 
     /// A remark below or above a figure.
@@ -160,6 +199,14 @@ impl Page {
         let mut line = Line::new();
         for piece in pieces {
             let used = line.columns();
+            if piece.columns() > self.width {
+                if used > 0 {
+                    self.line(std::mem::take(&mut line));
+                }
+                let whole: String = piece.spans.iter().map(|(_, text)| text.as_str()).collect();
+                self.wrapped(Paint::Plain, &whole, 2);
+                continue;
+            }
             if used > 0 && used + 3 + piece.columns() > self.width {
                 self.line(std::mem::take(&mut line));
             } else if used > 0 {

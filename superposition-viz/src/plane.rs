@@ -19,7 +19,26 @@ const MAX_ROWS: usize = 24;
 /// ```
 /// use superposition_viz::{Charset, TextStyle, feature_plane};
 /// let style = TextStyle::default().with_width(24).with_charset(Charset::Ascii);
-/// assert_eq!(feature_plane(&[[1.0, 0.0], [-1.0, 0.0]], &style), "");
+/// assert_eq!(feature_plane(&[[1.0, 0.0], [-1.0, 0.0]], &style), "\
+/// Feature directions in
+/// the plane
+/// 2 features
+/// the edge is 1.00 from
+///   the origin
+/// +----------------------+
+/// |                      |
+/// |                      |
+/// |                      |
+/// |                      |
+/// |                      |
+/// |1**********+*********0|
+/// |                      |
+/// |                      |
+/// |                      |
+/// |                      |
+/// |                      |
+/// +----------------------+
+/// ");
 /// ```
 #[must_use]
 pub fn feature_plane(directions: &[[f64; 2]], style: &TextStyle) -> String {
@@ -46,10 +65,8 @@ pub fn feature_plane(directions: &[[f64; 2]], style: &TextStyle) -> String {
             ),
         ),
     ]);
-    not_finite_line(
-        &mut page,
-        &Statistics::of(directions.iter().flatten().copied()),
-    );
+    let statistics = Statistics::of(directions.iter().flatten().copied());
+    not_finite_line(&mut page, &statistics, "coordinate");
 
     // The frame takes two columns.
     let columns = (page.width - 2).min(MAX_ROWS * 2);

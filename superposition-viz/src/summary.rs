@@ -1,11 +1,13 @@
 //! A whole report from plain data.
 
-use crate::page::{Page, Paint};
+use crate::bars::push_norms;
+use crate::clusters::push_clusters;
+use crate::curve::push_training_curve;
+use crate::dimensionality::push_dimensionality;
+use crate::matrix::{Square, push_interference};
+use crate::page::{Line, Page, Paint, columns, pad_right, wrap};
 use crate::style::TextStyle;
-use crate::table::{push_pairs, push_section, push_table};
-use crate::{
-    Square, clusters, dimensionality, feature_norms, interference_heatmap, training_curve,
-};
+use crate::table::{push_pairs, push_table};
 
 /// A number worth reading first, with what it means or is to be compared with.
 ///
@@ -134,112 +136,108 @@ const CURVE_HEIGHT: usize = 10;
 /// let mut summary = Summary::new("Toy model");
 /// summary.configuration = vec![("features".into(), "3".into()), ("hidden".into(), "2".into())];
 /// summary.headline = vec![Headline::new("mean interference", "0.250", "a tight frame has 0.250")];
-/// assert_eq!(summary_report(&summary, &TextStyle::default().with_width(50)), "");
+/// assert_eq!(summary_report(&summary, &TextStyle::default().with_width(50)), "\
+/// Toy model
+///
+/// ── Configuration ─────────────────────────────────
+/// features  3
+/// hidden    2
+///
+/// ── In short ──────────────────────────────────────
+/// mean interference  0.250  a tight frame has 0.250
+/// ");
 /// ```
 #[must_use]
 pub fn summary_report(summary: &Summary, style: &TextStyle) -> String {
     let mut page = Page::new(style);
     page.title(&summary.title);
     for warning in &summary.warnings {
-        page.wrapped(Paint::Alert, &format!("warning: {warning}"), 9);
+        page.wrapped(Paint::Alert, &format!("warning: {warning}"), 2);
     }
+    let mut sections = Page::of_sections(style);
     if !summary.configuration.is_empty() {
-        page.blank();
-        push_section(&mut page, "Configuration");
-        push_pairs(
-            &mut page,
-            summary
-                .configuration
-                .iter()
-                .map(|(key, value)| (key.as_str(), value.as_str())),
-        );
+        sections.title("Configuration");
+        push_pairs(&mut sections, &summary.configuration);
     }
     if !summary.headline.is_empty() {
-        page.blank();
-        push_section(&mut page, "In short");
-        let value_width = summary
-            .headline
-            .iter()
-            .map(|h| crate::page::columns(&page.clean(&h.value)))
-            .max()
-            .unwrap_or(0);
-        let values: Vec<String> = summary
-            .headline
-            .iter()
-            .map(|h| match h.note.is_empty() {
-                true => h.value.clone(),
-                false => format!(
-                    "{}  {}",
-                    crate::page::pad_right(&h.value, value_width),
-                    h.note
-                ),
-            })
-            .collect();
-        push_pairs(
-            &mut page,
-            summary
-                .headline
-                .iter()
-                .map(|h| h.name.as_str())
-                .zip(values.iter().map(String::as_str)),
-        );
+        sections.title("In short");
+        push_headlines(&mut sections, &summary.headline);
     }
-    let mut out = page.finish();
-    let mut figure = |text: String| {
-        out.push('\n');
-        out.push_str(&text);
-    };
     if !summary.losses.is_empty() {
-        figure(
-            crate::section("Training", style)
-                + &training_curve(&summary.losses, CURVE_HEIGHT, style),
-        );
+        push_training_curve(&mut sections, &summary.losses, CURVE_HEIGHT);
     }
     if !summary.norms.is_empty() {
-        figure(crate::section("Representation", style) + &feature_norms(&summary.norms, style));
+        push_norms(&mut sections, &summary.norms);
     }
     if !summary.dimensionality.is_empty() {
-        figure(
-            crate::section("Dimensionality", style)
-                + &dimensionality(&summary.dimensionality, style),
-        );
+        push_dimensionality(&mut sections, &summary.dimensionality);
     }
-    if let Some(interference) = &summary.interference {
-        figure(crate::section("Interference", style) + &interference_of(interference, style));
+    if let Some(SelectedInterference { features, values }) = &summary.interference {
+        let square = Square::new(values, features.len());
+        match square.and_then(|square| square.with_features(features)) {
+            Some(square) => push_interference(&mut sections, square),
+            None => {
+                sections.title("Interference");
+                let (n, n_values) = (features.len(), values.len());
+                sections.alert(&format!(
+                    "{n_values} values are no matrix over {n} features"
+                ));
+            }
+        }
     }
     if !summary.clusters.is_empty() {
-        figure(
-            crate::section("Clusters", style)
-                + &clusters(&summary.clusters, summary.n_clustered, style),
-        );
+        push_clusters(&mut sections, &summary.clusters, summary.n_clustered);
     }
     for table in &summary.tables {
-        let mut page = Page::new(style);
-        push_section(&mut page, &table.title);
+        sections.title(&table.title);
         let headers: Vec<&str> = table.headers.iter().map(String::as_str).collect();
-        push_table(&mut page, &headers, &table.rows);
+        push_table(&mut sections, &headers, &table.rows);
         if !table.note.is_empty() {
-            page.note(&table.note);
+            sections.note(&table.note);
         }
-        figure(page.finish());
     }
-    out
+    page.finish() + &sections.finish()
 }
 
-/// The heat map, or what is wrong with its data.
-fn interference_of(interference: &SelectedInterference, style: &TextStyle) -> String {
-    let SelectedInterference { features, values } = interference;
-    let square =
-        Square::new(values, features.len()).and_then(|square| square.with_features(features));
-    match square {
-        Some(square) => interference_heatmap(square, style),
-        None => {
-            let mut page = Page::new(style);
-            let (n, n_values) = (features.len(), values.len());
-            page.alert(&format!(
-                "{n_values} values are no matrix over {n} features"
-            ));
-            page.finish()
+/// Room below which a note goes under its headline.
+const MIN_NOTE: usize = 20;
+
+/// Name, value and note of each headline, aligned.
+fn push_headlines(page: &mut Page, headlines: &[Headline]) {
+    let widest = |of: fn(&Headline) -> &str| {
+        headlines
+            .iter()
+            .map(|headline| columns(&page.clean(of(headline))))
+            .max()
+            .unwrap_or(0)
+    };
+    let name_width = widest(|headline| &headline.name);
+    let value_width = widest(|headline| &headline.value);
+    let used = name_width + value_width + 4;
+    // Columns where they fit, otherwise one thing below the other.
+    let aligned = name_width + 2 + value_width <= page.width;
+    let beside = used + MIN_NOTE <= page.width;
+    let indent = if beside { used } else { 2 };
+    for Headline { name, value, note } in headlines {
+        let mut notes = match note.is_empty() {
+            true => Vec::new(),
+            false => wrap(&page.clean(note), page.width - indent),
+        };
+        if aligned {
+            let (name, value) = (page.clean(name), page.clean(value));
+            let mut line = Line::new()
+                .with(Paint::Faint, &pad_right(&name, name_width + 2))
+                .with(Paint::Strong, &pad_right(&value, value_width));
+            if beside && !notes.is_empty() {
+                line.push(Paint::Plain, &format!("  {}", notes.remove(0)));
+            }
+            page.line(line);
+        } else {
+            page.wrapped(Paint::Faint, name, 0);
+            page.wrapped(Paint::Strong, value, 0);
+        }
+        for note in notes {
+            page.text(Paint::Plain, &format!("{}{note}", " ".repeat(indent)));
         }
     }
 }

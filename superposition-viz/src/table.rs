@@ -4,7 +4,7 @@ use crate::bars::{n_shown, showing};
 use crate::page::{Line, Page, Paint, columns, pad_left, pad_right, wrap};
 use crate::style::TextStyle;
 
-/// A heading across the width.
+/// A heading across the width; a title that is too long for a rule is wrapped without one.
 ///
 /// ```
 /// use superposition_viz::{TextStyle, section};
@@ -14,26 +14,8 @@ use crate::style::TextStyle;
 #[must_use]
 pub fn section(title: &str, style: &TextStyle) -> String {
     let mut page = Page::new(style);
-    push_section(&mut page, title);
+    page.heading(title);
     page.finish()
-}
-
-pub(crate) fn push_section(page: &mut Page, title: &str) {
-    let rule = page.style.pick("─", "-");
-    let title = page.clip(&page.clean(title), page.width.saturating_sub(4));
-    let used = if title.is_empty() {
-        2
-    } else {
-        columns(&title) + 4
-    };
-    let mut line = Line::new().with(Paint::Faint, &rule.repeat(2));
-    if !title.is_empty() {
-        line.push(Paint::Plain, " ");
-        line.push(Paint::Strong, &title);
-        line.push(Paint::Plain, " ");
-    }
-    line.push(Paint::Faint, &rule.repeat(page.width.saturating_sub(used)));
-    page.line(line);
 }
 
 /// Names and values, aligned; a value that does not fit continues below itself.
@@ -46,32 +28,41 @@ pub(crate) fn push_section(page: &mut Page, title: &str) {
 #[must_use]
 pub fn key_values(pairs: &[(String, String)], style: &TextStyle) -> String {
     let mut page = Page::new(style);
-    push_pairs(
-        &mut page,
-        pairs
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str())),
-    );
+    push_pairs(&mut page, pairs);
     page.finish()
 }
 
-pub(crate) fn push_pairs<'a>(page: &mut Page, pairs: impl Iterator<Item = (&'a str, &'a str)>) {
-    let pairs: Vec<(String, String)> = pairs
-        .map(|(key, value)| (page.clean(key), page.clean(value)))
-        .collect();
-    let widest = pairs.iter().map(|(key, _)| columns(key)).max().unwrap_or(0);
-    let key_width = widest.min(page.width / 2);
-    for (key, value) in &pairs {
-        let keys = wrap(key, key_width);
-        let values = wrap(value, page.width.saturating_sub(key_width + 2));
-        for k in 0..keys.len().max(values.len()) {
-            let part = |parts: &[String]| parts.get(k).cloned().unwrap_or_default();
+/// Room below which a value goes under its name.
+const MIN_VALUE: usize = 12;
+
+pub(crate) fn push_pairs(page: &mut Page, pairs: &[(String, String)]) {
+    let key_width = pairs
+        .iter()
+        .map(|(key, _)| columns(&page.clean(key)))
+        .max()
+        .unwrap_or(0);
+    let beside = key_width + 2 + MIN_VALUE <= page.width;
+    let indent = if beside { key_width + 2 } else { 2 };
+    for (key, value) in pairs {
+        let (key, value) = (page.clean(key), page.clean(value));
+        let mut values = wrap(&value, page.width.saturating_sub(indent));
+        if beside {
+            let first = if values.is_empty() {
+                String::new()
+            } else {
+                values.remove(0)
+            };
+            let key = pad_right(&key, indent);
             page.line(
                 Line::new()
-                    .with(Paint::Faint, &pad_right(&part(&keys), key_width))
-                    .with(Paint::Plain, "  ")
-                    .with(Paint::Plain, &part(&values)),
+                    .with(Paint::Faint, &key)
+                    .with(Paint::Plain, &first),
             );
+        } else {
+            page.wrapped(Paint::Faint, &key, 0);
+        }
+        for value in values {
+            page.text(Paint::Plain, &format!("{}{value}", " ".repeat(indent)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What changes with sparsity.
 
 use crate::bars::Bars;
-use crate::number::{DIGITS, format_column, format_number};
+use crate::number::{DIGITS, format_column, format_given, format_number};
 use crate::page::{Page, Paint};
 use crate::style::TextStyle;
 use crate::table::push_table;
@@ -97,7 +97,26 @@ impl TransitionRow {
 ///     loss: Spread::of(&[0.01, 0.03]),
 /// };
 /// let text = sparsity_transition(&[row(0.0, &[2.0, 2.0]), row(0.9, &[4.0, 5.0])], &TextStyle::default());
-/// assert_eq!(text, "");
+/// assert_eq!(text, "\
+/// What changes with sparsity
+///
+/// sparsity  runs  represented    interference     mean D            loss
+/// ────────  ────  ───────────  ──────────────  ─────────  ──────────────
+///        0     2     2.00 ± 0  0.0500 ± 0.071  0.500 ± 0  0.0200 ± 0.014
+///      0.9     2  4.50 ± 0.71  0.0500 ± 0.071  0.500 ± 0  0.0200 ± 0.014
+/// mean ± standard deviation over runs; sparsity is the probability of being
+/// inactive
+///
+/// features represented (mean over runs)
+/// sparsity  mean
+/// 0         2.00 │████████████████████████████▌
+/// 0.9       4.50 │████████████████████████████████████████████████████████████████
+///
+/// mean interference (mean over runs)
+/// sparsity    mean
+/// 0         0.0500 │██████████████████████████████████████████████████████████████
+/// 0.9       0.0500 │██████████████████████████████████████████████████████████████
+/// ");
 /// ```
 #[must_use]
 pub fn sparsity_transition(rows: &[TransitionRow], style: &TextStyle) -> String {
@@ -107,12 +126,8 @@ pub fn sparsity_transition(rows: &[TransitionRow], style: &TextStyle) -> String 
         page.note("no rows");
         return page.finish();
     }
-    let sparsities: Vec<String> = rows
-        .iter()
-        .map(|row| format_number(row.sparsity, 4))
-        .collect();
-    let quantity =
-        |of: fn(&TransitionRow) -> Spread| spreads(&rows.iter().map(of).collect::<Vec<_>>(), style);
+    let sparsities: Vec<String> = rows.iter().map(|row| format_given(row.sparsity)).collect();
+    let quantity = |of: Quantity| spreads(&rows.iter().map(of).collect::<Vec<_>>(), style);
     let quantities = [
         quantity(|row| row.n_represented),
         quantity(|row| row.mean_interference),
@@ -143,7 +158,7 @@ pub fn sparsity_transition(rows: &[TransitionRow], style: &TextStyle) -> String 
     page.note(&format!("mean {plus_minus} standard deviation over runs; sparsity is the probability of being inactive"));
 
     let shown = rows.len().min(style.max_rows);
-    let bars: [(&str, fn(&TransitionRow) -> Spread); 2] = [
+    let bars: [(&str, Quantity); 2] = [
         ("features represented (mean over runs)", |row| {
             row.n_represented
         }),
@@ -164,11 +179,15 @@ pub fn sparsity_transition(rows: &[TransitionRow], style: &TextStyle) -> String 
             header,
             noun: "row",
             values: &values,
+            decimals: None,
         }
         .rows(&mut page, shown);
     }
     page.finish()
 }
+
+/// One of the quantities of a row.
+type Quantity = fn(&TransitionRow) -> Spread;
 
 /// Means and deviations of a column, written alike.
 fn spreads(spreads: &[Spread], style: &TextStyle) -> Vec<String> {
