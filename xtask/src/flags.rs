@@ -9,7 +9,8 @@ xflags::xflags! {
         /// The invariants of the architecture, from `cargo metadata`, the sources and the documentation.
         cmd tidy {}
 
-        /// The documentation of every crate, with formulas rendered; warnings are errors.
+        /// The documentation of every crate, with formulas rendered; warnings are errors. Also writes a copy of
+        /// `xtask/katex.html` into the folder of each published library, for docs.rs.
         cmd doc {
             /// Open it in a browser.
             optional --open

@@ -96,7 +96,7 @@ pub(crate) fn check_paths(workspace: &Workspace) -> Vec<Finding> {
     findings
 }
 
-/// An absolute path starts where it is found: `https://a.b/root/c` has no `/root/`.
+/// An absolute path starts where it is found: in `https://a.b/c/d` there is no `/c/d`.
 fn names_path(line: &str, path: &str) -> bool {
     line.match_indices(path).any(|(at, _)| {
         let before = line[..at].chars().next_back();

@@ -73,7 +73,10 @@ const CHECKS: [(&str, Check); 15] = [
 pub(crate) fn run(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
     let sources = run_static(workspace);
     let built = doc::build(shell, workspace).and_then(|()| run_built(shell, workspace));
-    sources.and(built)
+    match (sources, built) {
+        (Err(sources), Err(built)) => bail!("sources: {sources:#}; built: {built:#}"),
+        (sources, built) => sources.and(built),
+    }
 }
 
 /// The checks of manifests and sources: seconds.
