@@ -33,10 +33,12 @@ pub(crate) fn check(shell: &Shell, workspace: &Workspace) -> anyhow::Result<Vec<
         }
         let name = &member.name;
         let path = folder.join(format!("{name}.mir"));
+        // One crate alone unites features differently from the workspace, so dependencies are built again: unoptimised.
+        let plain = "profile.dev.package.\"*\".opt-level=0";
         let emit = format!("--emit=mir={}", path.display());
         cmd!(
             shell,
-            "cargo rustc --quiet --locked --package {name} --lib --all-features -- {emit}"
+            "cargo rustc --quiet --locked --config {plain} --package {name} --lib --all-features -- {emit}"
         )
         .quiet()
         .run()
