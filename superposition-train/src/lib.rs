@@ -1,1 +1,32 @@
-//! Placeholder while the workspace is laid out.
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod stream;
+
+mod adam;
+mod schedule;
+
+mod choice;
+mod kernel;
+mod options;
+mod task;
+
+mod step;
+
+mod ensemble;
+mod training;
+
+mod sparse_autoencoder;
+
+pub use faer;
+
+pub use adam::{Adam, AdamConfig};
+pub use choice::{Kernel, StepForm};
+pub use ensemble::{Job, train_many};
+pub use error::TrainError;
+pub use options::TrainOptions;
+pub use schedule::{Decay, Schedule};
+pub use sparse_autoencoder::{SaeProgress, SaeTrainOptions, TrainedSae, train_sparse_autoencoder};
+pub use stream::{Stream, stream_rng};
+pub use task::Task;
+pub use training::{Progress, StopReason, Trained, train};

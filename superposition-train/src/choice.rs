@@ -1,0 +1,104 @@
+//! Choices that change the speed of a training: which instructions, and which order of summation.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::TrainError;
+
+/// Which instructions the kernels of this crate use: a choice of speed that never changes a bit of the result.
+///
+/// ```
+/// use superposition_train::Kernel;
+///
+/// assert_eq!("scalar".parse::<Kernel>(), Ok(Kernel::Scalar));
+/// assert_eq!(Kernel::default().to_string(), "auto");
+/// assert!("mmx".parse::<Kernel>().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Kernel {
+    /// The fastest that this machine can run.
+    #[default]
+    Auto,
+    /// Plain Rust, for any machine.
+    Scalar,
+    /// AVX2 and FMA on x86-64; a [`TrainError::Kernel`] on a machine without them.
+    Avx2,
+}
+
+impl fmt::Display for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+        })
+    }
+}
+
+impl FromStr for Kernel {
+    type Err = TrainError;
+
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "scalar" => Ok(Self::Scalar),
+            "avx2" => Ok(Self::Avx2),
+            _ => Err(TrainError::KernelText {
+                text: text.to_owned(),
+            }),
+        }
+    }
+}
+
+/// In which form a step computes the loss and its gradient: a choice of speed that changes the order of summation.
+///
+/// The forms are equal in exact arithmetic and differ by rounding, so a training is reproducible bit by bit within
+/// one form. [`StepForm::Auto`] depends on nothing but the shapes and the probabilities.
+///
+/// ```
+/// use superposition_train::StepForm;
+///
+/// assert_eq!("gram".parse::<StepForm>(), Ok(StepForm::Gram));
+/// assert_eq!(StepForm::default().to_string(), "auto");
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum StepForm {
+    /// The form that a committed cost rule expects to be faster.
+    #[default]
+    Auto,
+    /// Through the n x n matrix `$G = W^\top W_\mathrm{dec}$`, by its rows of active features: `$O(pn^2)$` a sample.
+    Gram,
+    /// Through the hidden layer: `$O(mn)$` a sample.
+    Direct,
+}
+
+impl fmt::Display for StepForm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Auto => "auto",
+            Self::Gram => "gram",
+            Self::Direct => "direct",
+        })
+    }
+}
+
+impl FromStr for StepForm {
+    type Err = TrainError;
+
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "gram" => Ok(Self::Gram),
+            "direct" => Ok(Self::Direct),
+            _ => Err(TrainError::StepFormText {
+                text: text.to_owned(),
+            }),
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! The kernels: sampling, products, the step and Adam, in 16 logical f32 lanes.
+//!
+//! Each kernel is one body, generic over [`Simd`], that is compiled once for every instruction set. Its arithmetic
+//! is fixed: lanes are never summed but by [`tree_sum`], every fused multiply-add is spelled `mul_add`, and there
+//! are no estimates. So all instruction sets give the same bits.
+//!
+//! This folder is the only place of the crate with unsafe code: the intrinsics, and the call into a function that
+//! is compiled for them. Both are sound because a value of the instruction set's type exists only where the machine
+//! was found to have it.
+#![allow(unsafe_code, reason = "vector intrinsics and the dispatch to them")]
+
+mod adam;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+mod chacha;
+mod direct;
+mod gram;
+mod product;
+mod residual;
+mod sample;
+mod scalar;
+mod simd;
+
+pub(crate) use adam::{AdamFactors, AdamStep};
+pub(crate) use direct::{EncodeShard, EncoderGradient};
+pub(crate) use gram::GramShard;
+pub(crate) use product::{Coefficients, Product};
+pub(crate) use residual::{Residual, ResidualShard};
+pub(crate) use sample::{SampleShard, Shard, Thresholds};
+pub(crate) use simd::{Chunk, LANES, chunks_for, flat, flat_mut, tree_sum};
+
+use simd::Simd;
+
+use crate::{Kernel, TrainError};
+
+/// A computation with one body for all instruction sets.
+pub(crate) trait Run {
+    /// What it returns.
+    type Output;
+    /// Its body: `#[inline(always)]`, so that it is compiled for the instructions of its caller.
+    fn run<S: Simd>(self, simd: S) -> Self::Output;
+}
+
+/// An instruction set that this machine was found to have.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Instructions {
+    /// Plain Rust.
+    Scalar,
+    /// AVX2 and FMA.
+    #[cfg(target_arch = "x86_64")]
+    Avx2(avx2::Avx2),
+}
+
+impl Instructions {
+    /// The instructions that were asked for, if this machine has them.
+    pub(crate) fn select(kernel: Kernel) -> Result<Self, TrainError> {
+        match kernel {
+            Kernel::Scalar => Ok(Self::Scalar),
+            Kernel::Auto => Ok(Self::avx2().unwrap_or(Self::Scalar)),
+            Kernel::Avx2 => Self::avx2().ok_or(TrainError::Kernel { name: "avx2" }),
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn avx2() -> Option<Self> {
+        avx2::Avx2::detect().map(Self::Avx2)
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn avx2() -> Option<Self> {
+        None
+    }
+
+    /// Runs the body with these instructions.
+    pub(crate) fn run<R: Run>(self, run: R) -> R::Output {
+        match self {
+            Self::Scalar => run.run(scalar::Scalar),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: an `Avx2` exists only where the machine has AVX2 and FMA.
+            Self::Avx2(simd) => unsafe { avx2::vectorize(simd, run) },
+        }
+    }
+}

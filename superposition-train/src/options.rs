@@ -1,0 +1,144 @@
+//! The options of a training.
+
+use superposition_model::Initialization;
+
+use crate::{AdamConfig, Kernel, Schedule, StepForm, TrainError};
+
+/// How a toy model is trained.
+///
+/// ```
+/// use superposition_train::TrainOptions;
+///
+/// let options = TrainOptions::default().with_n_steps(500).with_seed(7);
+/// assert_eq!((options.n_steps, options.batch_size, options.seed), (500, 1024, 7));
+/// assert_eq!(options.adam.learning_rate, 1e-3);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(default, deny_unknown_fields))]
+#[non_exhaustive]
+pub struct TrainOptions {
+    /// The number of steps: at least 1; 10,000 by default.
+    pub n_steps: usize,
+    /// The samples of a step, drawn anew each time: at least 1; 1024 by default.
+    pub batch_size: usize,
+    /// All that chance depends on: 0 by default.
+    pub seed: u64,
+    /// The parameters a training starts from.
+    pub initialization: Initialization,
+    /// The optimizer.
+    pub adam: AdamConfig,
+    /// The learning rate over the steps: constant by default.
+    pub schedule: Schedule,
+    /// Stops after the first step whose batch loss is below this; `None`, the default, for never.
+    pub loss_below: Option<f64>,
+    /// The instructions used, which change no bit of the result; not serialized for that reason.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub kernel: Kernel,
+    /// The form of the step, which changes how sums round.
+    pub step_form: StepForm,
+}
+
+impl Default for TrainOptions {
+    fn default() -> Self {
+        Self {
+            n_steps: 10_000,
+            batch_size: 1024,
+            seed: 0,
+            initialization: Initialization::default(),
+            adam: AdamConfig::default(),
+            schedule: Schedule::default(),
+            loss_below: None,
+            kernel: Kernel::Auto,
+            step_form: StepForm::Auto,
+        }
+    }
+}
+
+impl TrainOptions {
+    /// The same with this many steps.
+    #[must_use]
+    pub fn with_n_steps(self, n_steps: usize) -> Self {
+        Self { n_steps, ..self }
+    }
+
+    /// The same with this many samples a step.
+    #[must_use]
+    pub fn with_batch_size(self, batch_size: usize) -> Self {
+        Self { batch_size, ..self }
+    }
+
+    /// The same with this seed.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
+    /// The same starting from these parameters.
+    #[must_use]
+    pub fn with_initialization(self, initialization: Initialization) -> Self {
+        Self {
+            initialization,
+            ..self
+        }
+    }
+
+    /// The same with this optimizer.
+    #[must_use]
+    pub fn with_adam(self, adam: AdamConfig) -> Self {
+        Self { adam, ..self }
+    }
+
+    /// The same with this learning rate over the steps.
+    #[must_use]
+    pub fn with_schedule(self, schedule: Schedule) -> Self {
+        Self { schedule, ..self }
+    }
+
+    /// The same, stopping after the first step whose batch loss is below this.
+    #[must_use]
+    pub fn with_loss_below(self, loss_below: Option<f64>) -> Self {
+        Self { loss_below, ..self }
+    }
+
+    /// The same with these instructions.
+    #[must_use]
+    pub fn with_kernel(self, kernel: Kernel) -> Self {
+        Self { kernel, ..self }
+    }
+
+    /// The same with this form of the step.
+    #[must_use]
+    pub fn with_step_form(self, step_form: StepForm) -> Self {
+        Self { step_form, ..self }
+    }
+
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// The first number that is out of range, by name, with what would be right.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        for (name, count) in [("n_steps", self.n_steps), ("batch_size", self.batch_size)] {
+            if count == 0 {
+                return Err(TrainError::Zero { name });
+            }
+        }
+        // A shard's number is 32 bits wide.
+        if self.batch_size > u32::MAX as usize {
+            return Err(TrainError::Value {
+                name: "batch_size",
+                value: self.batch_size as f64,
+                expected: "at most 4294967295",
+            });
+        }
+        if let Some(value) = self.loss_below.filter(|value| value.is_nan()) {
+            return Err(TrainError::Value {
+                name: "loss_below",
+                value,
+                expected: "a number",
+            });
+        }
+        self.adam.validate()?;
+        self.schedule.validate(self.n_steps)
+    }
+}
