@@ -57,7 +57,7 @@ pub(crate) fn dimensionality_of(directions: &Directions, frame: &WeightedFrame<'
 impl Directions {
     /// The frame of W itself, up to the common power of two.
     pub(crate) fn frame(&self, threads: usize) -> WeightedFrame<'_> {
-        WeightedFrame::new(self.units.as_ref(), &self.relative, threads)
+        WeightedFrame::new(self.units.as_ref(), &self.relative, &self.norms, threads)
     }
 }
 

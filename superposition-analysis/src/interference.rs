@@ -87,8 +87,8 @@ pub(crate) fn interference_of_units(
     threads: usize,
 ) -> Vec<f64> {
     let others = units.ncols().saturating_sub(1).max(1) as f64;
-    let mut sums =
-        WeightedFrame::new(units, unit_weights, threads).off_diagonal_sums(Unit::Weights);
+    let mut sums = WeightedFrame::new(units, unit_weights, unit_weights, threads)
+        .off_diagonal_sums(Unit::Weights);
     sums.iter_mut().for_each(|sum| *sum /= others);
     sums
 }

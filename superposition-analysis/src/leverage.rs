@@ -14,7 +14,7 @@ use faer::MatRef;
 /// with the pseudo-inverse of the frame operator F: the diagonal of the projection on the row space of W.
 /// It is the share of feature i that a linear read-out can recover from the hidden vector (the population R^2, when features are uncorrelated with equal variances).
 /// In [0, 1], never below the [`feature_dimensionality`](crate::feature_dimensionality), and the sum is the [`rank`].
-/// 0 for a zero feature. A feature with a component that is not finite has leverage NaN, and the others are as without it.
+/// 0 for a zero feature. A feature whose norm is not finite has leverage NaN, and the others are as without it.
 ///
 /// A direction counts as new if what is left of a feature after projection exceeds `8 max(m, n) eps` of **its own** norm, so that a feature of norm 1e-30 orthogonal to features of norm 1 has leverage 1, not 0.
 /// O(n m rank) time, O(n m) memory.
@@ -68,7 +68,7 @@ pub fn rank<T: Real>(w: MatRef<'_, T>) -> usize {
 fn row_space(directions: &Directions) -> Vec<Vec<f64>> {
     let (m, n) = directions.units.shape();
     let tolerance = 8.0 * m.max(n) as f64 * f64::EPSILON;
-    let weights = &directions.relative;
+    let weights = &directions.norms;
     let mut rest = directions.units.clone();
     // What is left of every unit direction; 0 once it is dropped.
     let mut rest_norms: Vec<f64> = directions

@@ -119,3 +119,61 @@ fn rotate(x: &mut [f64], y: &mut [f64]) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use superposition_testkit::tolerance::{Tolerance, assert_all_close, assert_close};
+    use superposition_testkit::{geometry, oracle};
+
+    #[test]
+    fn dot_is_a_sum_of_products_at_any_length() {
+        for n in 0..40 {
+            let w = geometry::random_gaussian(n.max(1), 2, n as u64);
+            let (a, b) = (&w.col_as_slice(0)[..n], &w.col_as_slice(1)[..n]);
+            let naive: f64 = a.iter().zip(b).map(|(x, y)| x * y).sum();
+            let scale: f64 = a.iter().zip(b).map(|(x, y)| (x * y).abs()).sum();
+            assert_close(dot(a, b), naive, Tolerance::reduction_f64(n.max(1), scale));
+            assert_close(dot(a, b), dot(b, a), Tolerance::bits());
+        }
+    }
+
+    #[test]
+    fn products_are_those_of_loops() {
+        for (seed, (m, k, n)) in [(1, 1, 1), (3, 5, 2), (17, 9, 33), (64, 65, 63), (2, 300, 3)]
+            .into_iter()
+            .enumerate()
+        {
+            let a = geometry::random_gaussian(m, k, seed as u64);
+            let b = geometry::random_gaussian(k, n, 50 + seed as u64);
+            let expected = geometry::rotate(a.as_ref(), b.as_ref());
+            let found = product(a.as_ref(), b.as_ref());
+            // The same from a row-major view of the left side.
+            let transposed = Mat::from_fn(k, m, |i, j| a[(j, i)]);
+            let again = product(transposed.transpose(), b.as_ref());
+            for j in 0..n {
+                let tolerance = Tolerance::reduction_f64(k, 16.0 * k as f64);
+                assert_all_close(found.col_as_slice(j), expected.col_as_slice(j), tolerance);
+                assert_all_close(again.col_as_slice(j), expected.col_as_slice(j), tolerance);
+            }
+        }
+    }
+
+    #[test]
+    fn both_ways_to_singular_values_agree_with_the_oracle() {
+        for (seed, (m, n)) in [(1, 1), (1, 6), (5, 2), (8, 8), (3, 40), (33, 17)]
+            .into_iter()
+            .enumerate()
+        {
+            let w = geometry::random_gaussian(m, n, seed as u64);
+            let w = w.as_ref();
+            let expected = oracle::singular_values(w);
+            let tolerance = Tolerance::reduction_f64(64, expected[0]);
+            assert_all_close(&jacobi_singular_values(w), &expected, tolerance);
+            assert_all_close(&svd_values(w).unwrap(), &expected, tolerance);
+        }
+        let zero = Mat::<f64>::zeros(3, 2);
+        assert_eq!(jacobi_singular_values(zero.as_ref()), [0.0, 0.0]);
+        assert_eq!(singular_values(zero.as_ref()), [0.0, 0.0]);
+    }
+}

@@ -302,3 +302,81 @@ fn hash(values: &[f64]) -> u64 {
         ((hash ^ (x + 0.0).to_bits()).wrapping_mul(0x0000_0100_0000_01b3)).rotate_left(29)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::unit_directions;
+    use proptest::prelude::*;
+    use superposition_testkit::strategy;
+
+    /// What the pass promises, by two loops over the fixed-order dot product.
+    fn naive(units: MatRef<'_, f64>) -> (Vec<Option<Extreme>>, Vec<Option<Extreme>>) {
+        let n = units.ncols();
+        let extreme = |sign: f64, i: usize| {
+            let mut best = NONE;
+            for j in (0..n).filter(|&j| j != i) {
+                let value = sign * dot(column(units, i), column(units, j));
+                best.improve(Extreme { value, index: j });
+            }
+            (n > 1).then_some(Extreme {
+                value: sign * best.value,
+                index: best.index,
+            })
+        };
+        (
+            (0..n).map(|i| extreme(1.0, i)).collect(),
+            (0..n).map(|i| extreme(-1.0, i)).collect(),
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(128))]
+
+        /// Small tiles, so that a small input goes through many; rows and columns at the edges included.
+        #[test]
+        fn any_tile_and_any_number_of_threads_give_the_naive_result(
+            w in strategy::dictionary(5, 40),
+            tile in 1_usize..20,
+            threads in 1_usize..4,
+            threshold in 0.0_f64..1.0,
+        ) {
+            let units = unit_directions(w.as_ref());
+            let units = units.as_ref();
+            let found = visit_pairs(units, Some(threshold), threads, tile);
+            let (nearest, most_opposed) = naive(units);
+            prop_assert_eq!(found.nearest, nearest);
+            prop_assert_eq!(found.most_opposed, most_opposed);
+            let mut clusters = UnionFind::new(units.ncols());
+            for j in 0..units.ncols() {
+                for i in 0..j {
+                    if dot(column(units, i), column(units, j)).powi(2).min(1.0) > threshold {
+                        clusters.join(i, j);
+                    }
+                }
+            }
+            prop_assert_eq!(found.clusters.labels(), clusters.labels());
+        }
+    }
+
+    #[test]
+    fn extremes_pass_over_nan_at_any_length() {
+        for n in 0..30 {
+            let mut values: Vec<f64> = (0..n).map(|i| f64::from((i * 7) % 11) - 5.0).collect();
+            if n > 2 {
+                values[2] = f64::NAN;
+            }
+            let (mut high, mut low) = (
+                vec![f64::NEG_INFINITY; n as usize],
+                vec![f64::INFINITY; n as usize],
+            );
+            let found = extremes(&values, &mut high, &mut low);
+            let finite = || values.iter().copied().filter(|x| !x.is_nan());
+            assert_eq!(found.0, finite().fold(f64::NEG_INFINITY, f64::max));
+            assert_eq!(found.1, finite().fold(f64::INFINITY, f64::min));
+            for (i, &x) in values.iter().enumerate() {
+                assert!(x.is_nan() && high[i] == f64::NEG_INFINITY || high[i] == x && low[i] == x);
+            }
+        }
+    }
+}

@@ -26,19 +26,27 @@ pub(crate) enum Unit {
 pub(crate) struct WeightedFrame<'a> {
     units: MatRef<'a, f64>,
     weights: &'a [f64],
+    /// The weights times any common factor, for ratios: unlike `weights` never 0 beside a direction.
+    unscaled: &'a [f64],
     threads: usize,
     /// m x m; `None` where n <= m, since then the n x n Gram matrix is the smaller one and its rows are summed directly.
     operator: Option<Mat<f64>>,
 }
 
 impl<'a> WeightedFrame<'a> {
-    pub(crate) fn new(units: MatRef<'a, f64>, weights: &'a [f64], threads: usize) -> Self {
+    pub(crate) fn new(
+        units: MatRef<'a, f64>,
+        weights: &'a [f64],
+        unscaled: &'a [f64],
+        threads: usize,
+    ) -> Self {
         assert_eq!(units.ncols(), weights.len(), "one weight per direction");
         let operator = (units.ncols() > units.nrows())
             .then(|| operator(weighted(units, weights).as_ref(), threads));
         Self {
             units,
             weights,
+            unscaled,
             threads,
             operator,
         }
@@ -72,7 +80,7 @@ impl<'a> WeightedFrame<'a> {
             }
         }
         // A zero feature is orthogonal to everything.
-        direct.retain(|&i| self.weights[i] != 0.0);
+        direct.retain(|&i| self.unscaled[i] != 0.0);
         for (&i, sum) in direct.iter().zip(self.direct_sums(&direct, unit)) {
             sums[i] = sum;
         }
@@ -134,15 +142,15 @@ impl<'a> WeightedFrame<'a> {
                 rows.as_ref(),
             );
             for (b, &i) in features.iter().enumerate() {
-                let reference = match unit {
-                    Unit::Weights => 1.0,
-                    Unit::Own => self.weights[i],
+                let (weights, reference) = match unit {
+                    Unit::Weights => (self.weights, 1.0),
+                    Unit::Own => (self.unscaled, self.unscaled[i]),
                 };
                 for (a, j) in range.clone().enumerate() {
                     let cosine = cosines[(a, b)];
                     // An infinite ratio times a cosine of zero is nothing.
                     if j != i && cosine != 0.0 {
-                        let term = cosine * (self.weights[j] / reference);
+                        let term = cosine * (weights[j] / reference);
                         sums[b] += term * term;
                     }
                 }
@@ -197,4 +205,41 @@ pub(crate) fn column(a: MatRef<'_, f64>, j: usize) -> &[f64] {
         .try_as_col_major()
         .expect("our own matrices are column-major")
         .as_slice()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use superposition_testkit::geometry;
+    use superposition_testkit::tolerance::{Tolerance, assert_all_close, assert_close};
+
+    /// Both ways of summing, forced, on sizes around the blocks.
+    #[test]
+    fn the_frame_operator_and_the_direct_sums_agree() {
+        for (seed, (m, n)) in [(2, 5), (9, 130), (65, 140), (4, 515)]
+            .into_iter()
+            .enumerate()
+        {
+            let w = geometry::random_gaussian(m, n, seed as u64);
+            let units = crate::unit_directions(w.as_ref());
+            let weights = crate::feature_norms(w.as_ref());
+            for threads in [1, 3] {
+                let frame = WeightedFrame::new(units.as_ref(), &weights, &weights, threads);
+                assert!(frame.operator.is_some());
+                let direct = WeightedFrame {
+                    operator: None,
+                    ..WeightedFrame::new(units.as_ref(), &weights, &weights, threads)
+                };
+                let relative = Tolerance::relative(1e-8);
+                for unit in [Unit::Weights, Unit::Own] {
+                    assert_all_close(
+                        &frame.off_diagonal_sums(unit),
+                        &direct.off_diagonal_sums(unit),
+                        relative,
+                    );
+                }
+                assert_close(frame.potential(), direct.potential(), relative);
+            }
+        }
+    }
 }

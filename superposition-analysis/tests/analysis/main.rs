@@ -1,0 +1,11 @@
+//! The tests of superposition-analysis against geometry, invariants, oracles, golden files, and controls that must fail.
+
+mod bad_input;
+mod extreme_scales;
+mod golden_files;
+mod invariants;
+mod known_geometry;
+mod oracles;
+mod pairs_and_clusters;
+mod similarity;
+mod teeth;
