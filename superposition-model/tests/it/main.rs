@@ -1,0 +1,13 @@
+//! Tests of superposition-model: hand-made cases, invariants, oracles, goldens, and controls that must fail.
+
+mod support;
+
+mod distribution;
+mod errors;
+mod gradient;
+mod importance;
+#[cfg(feature = "serde")]
+mod serialization;
+mod sparse_autoencoder;
+mod toy_model;
+mod value_stability;
