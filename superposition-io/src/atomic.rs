@@ -1,6 +1,6 @@
 //! Files that are either there whole or not at all, and folders for results.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
@@ -104,6 +104,7 @@ pub(crate) fn write_atomic_with(
 /// and `overwrite` refuses, [`IoError::System`] where it cannot be created or written.
 pub fn prepare_directory(path: impl AsRef<Path>, overwrite: Overwrite) -> Result<(), IoError> {
     let path = path.as_ref();
+    check_not_empty(path)?;
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_dir() => {
             return Err(IoError::NotADirectory {
@@ -136,6 +137,7 @@ pub fn prepare_directory(path: impl AsRef<Path>, overwrite: Overwrite) -> Result
 
 /// Refuses early, before anything is written; the renaming refuses again.
 fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), IoError> {
+    check_not_empty(path)?;
     match fs::symlink_metadata(path) {
         Ok(metadata) if metadata.is_dir() => Err(IoError::IsDirectory {
             path: path.to_owned(),
@@ -146,6 +148,18 @@ fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), IoError> {
         }),
         _ => Ok(()),
     }
+}
+
+/// An empty path would be taken for the current folder in places.
+fn check_not_empty(path: &Path) -> Result<(), IoError> {
+    if path.as_os_str().is_empty() {
+        let reason = "the path is empty".to_owned();
+        return Err(IoError::CannotWrite {
+            path: path.to_owned(),
+            reason,
+        });
+    }
+    Ok(())
 }
 
 fn parent(path: &Path) -> &Path {
@@ -170,7 +184,7 @@ fn new_temporary(folder: &Path) -> io::Result<NamedTempFile> {
 /// Makes the renaming survive a power cut, where the system can.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder).and_then(|folder| folder.sync_all()) {
+    match fs::File::open(folder).and_then(|folder| folder.sync_all()) {
         Err(e)
             if matches!(
                 e.kind(),

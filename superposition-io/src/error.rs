@@ -203,8 +203,8 @@ pub enum IoError {
         /// Its shape.
         shape: Vec<usize>,
     },
-    /// The tensors to be written do not make a file.
-    #[error("cannot write {}: {reason}", path.display())]
+    /// The tensors to be written do not make a file, or the path is empty.
+    #[error("cannot write \"{}\": {reason}", path.display())]
     CannotWrite {
         /// The file that was to be written.
         path: PathBuf,
@@ -275,6 +275,23 @@ pub(crate) fn shown(name: &str) -> impl Display + '_ {
         }
     }
     Shown(name)
+}
+
+/// The complaint of a parser, which may quote a long string of the file, cut in the middle.
+pub(crate) fn cut(complaint: &dyn Display) -> String {
+    let text: Vec<char> = complaint.to_string().chars().collect();
+    if text.len() <= 2 * MOST_CHARACTERS {
+        return text.into_iter().collect();
+    }
+    let (start, end) = (
+        &text[..MOST_CHARACTERS],
+        &text[text.len() - MOST_CHARACTERS..],
+    );
+    format!(
+        "{}...{}",
+        start.iter().collect::<String>(),
+        end.iter().collect::<String>()
+    )
 }
 
 fn did_you_mean(inside: Option<&Path>) -> String {

@@ -1,12 +1,14 @@
 //! A file of tensors: what it holds, and reading one of them.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::IoError;
 use crate::format::{self, Format};
 use crate::layout::{Entry, Place, n_elements};
+use crate::names::near_names;
 use crate::source::Source;
 use crate::tensor::{Matrix, Tensor, TensorInfo};
 use crate::{npy, npz, safetensors, sharded};
@@ -58,8 +60,8 @@ impl ReadLimits {
 /// assert_eq!((matrix.n_rows, matrix.n_cols), (2, 3));
 /// // Row 1, column 2.
 /// let Values::F32(values) = matrix.values else { panic!("written as f32") };
-/// assert_eq!(values[1 * 3 + 2], 0.5);
-/// # Ok::<(), superposition_io::IoError>(())
+/// assert_eq!(values[1 * matrix.n_cols + 2], 0.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # References
@@ -68,13 +70,25 @@ impl ReadLimits {
 /// strictly (no gap, no overlap, no repeated key);
 /// [npy and npz](https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html), versions
 /// 1 to 3.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct TensorFile {
     path: PathBuf,
     metadata: BTreeMap<String, String>,
     tensors: Vec<TensorInfo>,
     entries: Vec<Entry>,
     limits: ReadLimits,
+}
+
+impl fmt::Debug for TensorFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the entries, which may hold the bytes of the file.
+        f.debug_struct("TensorFile")
+            .field("path", &self.path)
+            .field("metadata", &self.metadata)
+            .field("tensors", &self.tensors)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TensorFile {
@@ -381,32 +395,4 @@ fn open_npy(path: &Path, source: &Source) -> Result<Entry, IoError> {
             offset: header.data_start,
         },
     })
-}
-
-const MOST_NEAR: usize = 5;
-/// Longer names are not compared: the comparison is quadratic.
-const MOST_COMPARED: usize = 512;
-
-/// The most similar names, best first: those that contain what was asked for, then by edit
-/// distance relative to the length; equals in the order of the file.
-fn near_names(name: &str, tensors: &[TensorInfo]) -> Vec<String> {
-    let wanted = name.to_lowercase();
-    let similarity = |info: &TensorInfo| {
-        let candidate = info.name.to_lowercase();
-        if candidate.len().max(wanted.len()) > MOST_COMPARED {
-            return 0.0;
-        }
-        let contains = !wanted.is_empty() && candidate.contains(&wanted);
-        strsim::normalized_damerau_levenshtein(&wanted, &candidate) + f64::from(u8::from(contains))
-    };
-    let mut scored: Vec<(f64, &TensorInfo)> = tensors
-        .iter()
-        .map(|info| (similarity(info), info))
-        .collect();
-    scored.sort_by(|a, b| b.0.total_cmp(&a.0));
-    scored
-        .into_iter()
-        .take(MOST_NEAR)
-        .map(|(_, info)| info.name.clone())
-        .collect()
 }

@@ -33,6 +33,9 @@ pub(crate) enum Place {
     Member(Member),
 }
 
+/// The most dimensions that are read, which are NumPy's and PyTorch's.
+pub(crate) const MOST_DIMENSIONS: usize = 64;
+
 /// The shape of a file as lengths in memory, if they fit.
 pub(crate) fn to_usize_shape(shape: &[u64]) -> Option<Vec<usize>> {
     shape.iter().map(|n| usize::try_from(*n).ok()).collect()
@@ -52,7 +55,8 @@ impl Entry {
     /// Reads the elements `first .. first + n` of the row-major order. The caller has checked that
     /// the tensor has them and that they may be allocated.
     pub(crate) fn read(&self, element: Element, first: u64, n: usize) -> io::Result<Values> {
-        if self.layout.fortran && self.info.shape.len() > 1 {
+        // Without elements there is no order, and the other lengths may be anything.
+        if self.layout.fortran && n > 0 {
             // Row-major neighbours lie apart: read it all, then pick.
             let all = usize::try_from(n_elements(&self.info.shape).unwrap_or(u64::MAX))
                 .map_err(|_| io::ErrorKind::OutOfMemory)?;

@@ -16,6 +16,7 @@ mod safetensors;
 mod sharded;
 
 mod format;
+mod names;
 
 mod file;
 

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use crate::element::{ByteOrder, Element};
 use crate::error::{IoError, shown};
-use crate::layout::{Layout, n_elements, to_usize_shape};
+use crate::layout::{Layout, MOST_DIMENSIONS, n_elements, to_usize_shape};
 
 pub(crate) const MAGIC: &[u8] = b"\x93NUMPY";
 /// NumPy itself stops at 10,000 unless told otherwise; only structured types come near.
@@ -255,6 +255,9 @@ impl<'a> Parser<'a> {
         let mut shape = Vec::new();
         let mut comma = true;
         while !self.take(b')') {
+            if shape.len() == MOST_DIMENSIONS {
+                return Err(self.error(&format!("at most {MOST_DIMENSIONS} dimensions")));
+            }
             if !comma {
                 return Err(self.error("`,` or `)`"));
             }

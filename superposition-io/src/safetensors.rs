@@ -13,8 +13,8 @@ use std::path::Path;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 
 use crate::element::{ByteOrder, Element};
-use crate::error::{IoError, shown};
-use crate::layout::{Entry, Layout, Place, n_elements, to_usize_shape};
+use crate::error::{IoError, cut, shown};
+use crate::layout::{Entry, Layout, MOST_DIMENSIONS, Place, n_elements, to_usize_shape};
 use crate::source::Source;
 use crate::tensor::TensorInfo;
 
@@ -55,8 +55,9 @@ pub(crate) fn open(
     let header_bytes = read_header(path, source)?;
     let data_start = LENGTH_BYTES + header_bytes.len() as u64;
     let data_len = source.len() - data_start;
-    let header: Header = serde_json::from_slice(&header_bytes)
-        .map_err(|e| IoError::malformed(path, FORMAT, format!("its header is wrong: {e}")))?;
+    let header: Header = serde_json::from_slice(&header_bytes).map_err(|e| {
+        IoError::malformed(path, FORMAT, format!("its header is wrong: {}", cut(&e)))
+    })?;
 
     let mut tensors = header.tensors;
     // A stable sort: tensors without elements share an offset and keep the order of the header.
@@ -164,6 +165,13 @@ fn to_entry(
             entry.shape
         ))
     };
+    if entry.shape.len() > MOST_DIMENSIONS {
+        let n = entry.shape.len();
+        let name = shown(&name);
+        return Err(malformed(format!(
+            "tensor `{name}` has {n} dimensions, at most {MOST_DIMENSIONS} are read"
+        )));
+    }
     let shape = to_usize_shape(&entry.shape).ok_or_else(overflow)?;
     let n_elements = n_elements(&shape).ok_or_else(overflow)?;
     if let Some(n_bits) = n_bits(&entry.dtype) {

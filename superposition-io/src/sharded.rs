@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 use std::path::{Component, Path};
 
-use crate::error::{IoError, shown};
+use crate::error::{IoError, cut, shown};
 use crate::layout::Entry;
 use crate::safetensors;
 use crate::source::Source;
@@ -39,7 +39,7 @@ pub(crate) fn open(
         .take(MOST_BYTES)
         .read_to_end(&mut text)
         .map_err(|e| IoError::system("read", path, e))?;
-    let index: Index = serde_json::from_slice(&text).map_err(|e| malformed(e.to_string()))?;
+    let index: Index = serde_json::from_slice(&text).map_err(|e| malformed(cut(&e)))?;
 
     let mut names_of: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (name, file) in &index.weight_map {

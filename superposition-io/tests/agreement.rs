@@ -4,6 +4,7 @@ use std::fs;
 
 use npyz::{NpyFile, Order};
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use superposition_io::{ReadLimits, TensorFile, Values};
 
 fn npy(text: &str, data: &[u8]) -> Vec<u8> {
@@ -33,6 +34,12 @@ fn by_npyz(bytes: &[u8]) -> Vec<f32> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 256,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
+
     #[test]
     fn npy_arrays_agree_with_npyz(
         shape in prop::collection::vec(1_usize..5, 0..5),

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
 use superposition_io::{
     IoError, Overwrite, ReadLimits, TensorFile, TensorToWrite, Values, prepare_directory,
     write_atomic, write_safetensors,
@@ -250,7 +251,13 @@ fn a_folder_for_results() {
         assert!(matches!(error, IoError::NotADirectory { .. }), "{error}");
         let error = prepare_directory(file.join("sub"), overwrite).unwrap_err();
         assert!(error.to_string().contains("old.txt"), "{error}");
-        assert!(prepare_directory("", overwrite).is_err());
+        for error in [
+            prepare_directory("", overwrite),
+            write_atomic("", b"x", overwrite),
+        ] {
+            let message = error.unwrap_err().to_string();
+            assert!(message.contains("the path is empty"), "{message}");
+        }
     }
 }
 
@@ -274,7 +281,11 @@ fn tensors() -> impl Strategy<Value = BTreeMap<String, (Vec<usize>, Vec<f32>)>> 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig {
+        cases: 64,
+        failure_persistence: Some(Box::new(FileFailurePersistence::WithSource("regressions"))),
+        ..ProptestConfig::default()
+    })]
 
     #[test]
     fn any_tensors_are_written_as_by_the_reference_and_read_back(

@@ -8,7 +8,7 @@ use superposition_io::{IoError, ReadLimits, TensorFile, Values};
 /// # Panics
 ///
 /// Where a reader panics, and where one returns other than what its description says.
-pub fn read_everything(bytes: &[u8]) -> usize {
+pub(crate) fn read_everything(bytes: &[u8]) -> usize {
     let limits = ReadLimits::default().with_max_bytes(1 << 20);
     let mut n_read = 0;
     for name in ["x.safetensors", "x.npy", "x.npz", "x"] {
@@ -21,7 +21,7 @@ pub fn read_everything(bytes: &[u8]) -> usize {
 }
 
 /// Reads every tensor of a file in every way.
-pub fn read_all(file: &TensorFile) -> usize {
+pub(crate) fn read_all(file: &TensorFile) -> usize {
     let mut n_read = 0;
     for info in file.tensors() {
         match file.read(&info.name) {
