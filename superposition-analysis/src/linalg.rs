@@ -106,8 +106,8 @@ fn jacobi_singular_values(a: MatRef<'_, f64>) -> Vec<f64> {
 /// Makes two columns orthogonal by a plane rotation; false if they are so already.
 fn rotate(x: &mut [f64], y: &mut [f64]) -> bool {
     let (xx, yy, xy) = (dot(x, x), dot(y, y), dot(x, y));
-    // The negation also stops at NaN.
-    if !(xy.abs() > f64::EPSILON * (xx * yy).sqrt()) {
+    let orthogonal = xy.abs() <= f64::EPSILON * (xx * yy).sqrt();
+    if orthogonal || xy.is_nan() {
         return false;
     }
     let zeta = (yy - xx) / (2.0 * xy);
