@@ -177,3 +177,118 @@ pub(crate) fn orthogonal_factor(mut a: Mat<f64>) -> Mat<f64> {
     }
     q
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use superposition_testkit::geometry::random_gaussian;
+    use superposition_testkit::strategy;
+    use superposition_testkit::tolerance::{Tolerance, assert_matrix_close};
+
+    use super::*;
+
+    /// `a b` by loops.
+    fn naive(a: MatRef<'_, f64>, b: MatRef<'_, f64>) -> Mat<f64> {
+        Mat::from_fn(a.nrows(), b.ncols(), |i, j| {
+            (0..a.ncols()).map(|k| a[(i, k)] * b[(k, j)]).sum()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn products_agree_with_loops(
+            (a, b) in (1_usize..20, 1_usize..20, 1_usize..20)
+                .prop_flat_map(|(m, k, n)| (strategy::matrix(m, k, -1.0..1.0), strategy::matrix(k, n, -1.0..1.0))),
+        ) {
+            let bound = || Tolerance::reduction_f64(a.ncols() + 1, a.ncols() as f64 + 1.0);
+            let mut c = Mat::zeros(a.nrows(), b.ncols());
+            multiply(c.as_mut(), a.as_ref(), b.as_ref());
+            let expected = naive(a.as_ref(), b.as_ref());
+            assert_matrix_close(c.as_ref(), expected.as_ref(), bound());
+            multiply_add(c.as_mut(), a.as_ref(), b.as_ref());
+            let twice = Mat::from_fn(a.nrows(), b.ncols(), |i, j| 2.0 * expected[(i, j)]);
+            assert_matrix_close(c.as_ref(), twice.as_ref(), bound());
+            // A row-major destination, as the scores of probes have.
+            let mut c = Mat::zeros(b.ncols(), a.nrows());
+            multiply(c.as_mut().transpose_mut(), a.as_ref(), b.as_ref());
+            assert_matrix_close(c.transpose(), expected.as_ref(), bound());
+
+            let mut square = Mat::zeros(a.nrows(), a.nrows());
+            rank_update_lower(square.as_mut(), a.as_ref());
+            mirror_lower(&mut square);
+            let expected = naive(a.as_ref(), a.transpose());
+            assert_matrix_close(square.as_ref(), expected.as_ref(), bound());
+        }
+
+        #[test]
+        fn solutions_solve(
+            (root, x) in (1_usize..12, 1_usize..5)
+                .prop_flat_map(|(n, t)| (strategy::matrix(n, n, -1.0..1.0), strategy::matrix(n, t, -1.0..1.0))),
+            shift in 0.1..1.0_f64,
+        ) {
+            let mut a = naive(root.as_ref(), root.transpose());
+            for i in 0..a.nrows() {
+                a[(i, i)] += shift;
+            }
+            let rhs = naive(a.as_ref(), x.as_ref());
+            // The condition number is at most (n^2 + 1) / shift.
+            let n = a.nrows();
+            let bound = || Tolerance::reduction_f64(10 * n, ((n * n + 1) as f64 / shift).powi(2));
+            prop_assert!(cholesky(a.as_ref()).is_some());
+            let mut solution = rhs.clone();
+            solve_semidefinite(a.as_ref(), solution.as_mut()).unwrap();
+            assert_matrix_close(solution.as_ref(), x.as_ref(), bound());
+            let mut solution = rhs;
+            solve_by_eigenvalues(a.as_ref(), solution.as_mut()).unwrap();
+            assert_matrix_close(solution.as_ref(), x.as_ref(), bound());
+        }
+    }
+
+    #[test]
+    fn a_singular_matrix_gives_the_shortest_solution() {
+        for (n, rank) in [(5, 2), (40, 17), (6, 0)] {
+            let root = random_gaussian(n, rank.max(1), n as u64);
+            let root = Mat::from_fn(n, rank, |i, j| root[(i, j)]);
+            let a = naive(root.as_ref(), root.transpose());
+            assert!(cholesky(a.as_ref()).is_none());
+            // In the range, so shortest already.
+            let x = naive(
+                root.as_ref(),
+                random_gaussian(rank.max(1), 3, 1).subrows(0, rank),
+            );
+            let mut solution = naive(a.as_ref(), x.as_ref());
+            solve_semidefinite(a.as_ref(), solution.as_mut()).unwrap();
+            assert_matrix_close(solution.as_ref(), x.as_ref(), Tolerance::absolute(1e-9));
+        }
+    }
+
+    #[test]
+    fn scale_alone_is_not_dependence() {
+        let a = Mat::from_fn(
+            3,
+            3,
+            |i, j| if i == j { [1.0, 1e-16, 1e-60][i] } else { 0.0 },
+        );
+        assert!(cholesky(a.as_ref()).is_some());
+    }
+
+    #[test]
+    fn orthogonal_factors_are_orthogonal_with_positive_diagonals() {
+        for n in [1, 2, 3, 7, 33, 70] {
+            let a = random_gaussian(n, n, n as u64);
+            let q = orthogonal_factor(a.clone());
+            let identity = Mat::identity(n, n);
+            let bound = || Tolerance::reduction_f64(n, 10.0);
+            assert_matrix_close(
+                naive(q.transpose(), q.as_ref()).as_ref(),
+                identity.as_ref(),
+                bound(),
+            );
+            let r = naive(q.transpose(), a.as_ref());
+            for j in 0..n {
+                assert!(r[(j, j)] > 0.0);
+                assert!((j + 1..n).all(|i| r[(i, j)].abs() < 1e-12));
+            }
+        }
+    }
+}

@@ -195,3 +195,44 @@ fn assert_same_length(scores: &[f64], labels: &[bool]) {
         "the numbers of scores (left) and labels (right) differ"
     );
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn no_cut_is_better(samples in prop::collection::vec((-4_i32..4, any::<bool>()), 1..30)) {
+            let scores: Vec<f64> = samples.iter().map(|sample| f64::from(sample.0)).collect();
+            let labels: Vec<bool> = samples.iter().map(|sample| sample.1).collect();
+            let ours = accuracy(&scores, &labels, best_cut(&scores, &labels)).unwrap();
+            let best = (-5..5)
+                .map(|cut| accuracy(&scores, &labels, f64::from(cut) + 0.5).unwrap())
+                .fold(0.0, f64::max);
+            prop_assert_eq!(ours, best);
+        }
+    }
+
+    #[test]
+    fn the_majority_stands_unless_beaten() {
+        // Any cut is as wrong as the constant answer.
+        assert_eq!(best_cut(&[1.0, 2.0], &[true, false]), f64::INFINITY);
+        assert_eq!(
+            best_cut(&[1.0, 2.0, 3.0], &[true, true, false]),
+            f64::NEG_INFINITY
+        );
+        assert_eq!(best_cut(&[1.0, 2.0], &[false, true]), 1.5);
+        // No float lies between the two.
+        let above = 1.0_f64.next_up();
+        assert_eq!(
+            accuracy(
+                &[1.0, above],
+                &[false, true],
+                best_cut(&[1.0, above], &[false, true])
+            ),
+            Some(1.0)
+        );
+    }
+}

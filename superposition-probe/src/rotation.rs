@@ -230,3 +230,92 @@ impl<R: Rng + ?Sized> Gaussians<'_, R> {
         radius * cos
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+    use superposition_testkit::geometry::{self, random_gaussian, random_uniform};
+    use superposition_testkit::tolerance::{Tolerance, assert_all_close, assert_close};
+
+    use super::*;
+    use crate::polysemanticity;
+
+    #[test]
+    fn moments_give_what_rotated_samples_give() {
+        let uniform = random_uniform(12, 700, 1);
+        let features = Mat::from_fn(12, 700, |i, s| {
+            if uniform[(i, s)] < 0.2 {
+                uniform[(i, s)]
+            } else {
+                0.0
+            }
+        });
+        let neurons = geometry::rotate(random_gaussian(5, 12, 2).as_ref(), features.as_ref());
+        let options = PolysemanticityOptions::default();
+        let rotations: Vec<Mat<f64>> = std::iter::once(Mat::identity(5, 5))
+            .chain((0..6).map(|seed| geometry::random_rotation(5, seed)))
+            .collect();
+        let (h, x) = check(neurons.as_ref(), features.as_ref(), &options).unwrap();
+        let results = under_rotations(&h, &x, &options, &rotations);
+        for (rotation, result) in rotations.iter().zip(&results) {
+            let rotated = geometry::rotate(rotation.as_ref(), neurons.as_ref());
+            let direct = polysemanticity(rotated.as_ref(), features.as_ref(), &options).unwrap();
+            assert_eq!(result.responses, direct.responses);
+            assert_all_close(
+                &result.selectivity,
+                &direct.selectivity,
+                Tolerance::absolute(1e-10),
+            );
+            assert_eq!(result.critical_correlation, direct.critical_correlation);
+        }
+        assert!(
+            results
+                .iter()
+                .any(|result| result.responses != results[0].responses)
+        );
+    }
+
+    #[test]
+    fn rotations_are_uniform_over_the_orthogonal_group() {
+        // Every element has mean 0 and variance 1 / m, and both determinants occur.
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let (m, n) = (2, 4000);
+        let (mut sum, mut squares, mut proper) = (0.0, 0.0, 0);
+        for _ in 0..n {
+            let q = random_rotation(m, &mut rng);
+            sum += q[(0, 0)];
+            squares += q[(0, 0)] * q[(0, 0)];
+            proper += usize::from(q[(0, 0)] * q[(1, 1)] - q[(0, 1)] * q[(1, 0)] > 0.0);
+        }
+        let n = n as f64;
+        assert_close(sum / n, 0.0, Tolerance::statistical(4.5, (0.5 / n).sqrt()));
+        // cos^2 of a uniform angle has the variance 1/8.
+        assert_close(
+            squares / n,
+            0.5,
+            Tolerance::statistical(4.5, (0.125 / n).sqrt()),
+        );
+        assert_close(
+            proper as f64 / n,
+            0.5,
+            Tolerance::statistical(4.5, (0.25 / n).sqrt()),
+        );
+    }
+
+    /// Value stability of the Gaussians; the rotation itself passes through faer.
+    #[test]
+    fn a_seed_keeps_its_gaussians() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let mut gaussians = Gaussians {
+            rng: &mut rng,
+            spare: None,
+        };
+        let drawn: Vec<f64> = (0..3).map(|_| gaussians.next()).collect();
+        assert_all_close(
+            &drawn,
+            &[-0.8102724983810924, 0.17619664335415341, 0.7863012509099367],
+            Tolerance::bits(),
+        );
+    }
+}

@@ -79,3 +79,39 @@ pub(crate) fn critical_z(level: f64) -> f64 {
     }
     high
 }
+
+#[cfg(test)]
+mod tests {
+    use superposition_testkit::tolerance::{Tolerance, assert_close};
+
+    use super::*;
+
+    #[test]
+    fn critical_values_are_those_of_the_tables() {
+        for (level, z) in [
+            (0.05, 1.959_963_984_540),
+            (0.01, 2.575_829_303_549),
+            (1e-5, 4.417_173_413_469),
+        ] {
+            assert_close(critical_z(level), z, Tolerance::golden());
+        }
+    }
+
+    #[test]
+    fn rare_pairs_need_more_and_gaussian_ones_do_not() {
+        let passes = |r: f64, kurtosis: f64| {
+            let kurtosis = [kurtosis];
+            let gate = Gate::new(
+                &PolysemanticityOptions::default(),
+                200,
+                &kurtosis,
+                &kurtosis,
+            );
+            gate.passes(r, 1.0, 0, 0, 0)
+        };
+        assert!(passes(0.3, 3.0) && passes(-0.3, 3.0) && !passes(0.15, 3.0));
+        // Kurtoses of 14 leave all 200 samples, 40 leave 25, and 100 leave 4.
+        assert!(passes(0.3, 14.0) && !passes(0.3, 40.0));
+        assert!(passes(0.6, 40.0) && !passes(0.6, 100.0));
+    }
+}

@@ -93,3 +93,18 @@ pub(crate) fn check_test_fraction(test_fraction: f64) -> Result<(), ProbeError> 
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+
+    /// Value stability: a change here is value-breaking, and goes under that heading of the changelog.
+    #[test]
+    fn a_seed_keeps_its_split() {
+        let split = Split::random(20, 0.25, &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
+        assert_eq!(split.test, [0_usize, 4, 9, 14, 18]);
+    }
+}
