@@ -64,7 +64,6 @@ pub(crate) fn choose(
 /// A batch's loss and gradient, step after step, in memory that is used again.
 pub(crate) struct StepKernel {
     instructions: Instructions,
-    form: StepForm,
     dimensions: Dimensions,
     output: Output,
     coupling: Coupling,
@@ -178,7 +177,6 @@ impl StepKernel {
         };
         Ok(Self {
             instructions,
-            form,
             dimensions,
             output: config.output,
             coupling: config.coupling,
@@ -478,7 +476,10 @@ impl StepKernel {
     /// The form that is used.
     #[cfg(test)]
     pub(crate) fn form(&self) -> StepForm {
-        self.form
+        match self.work {
+            Work::Gram { .. } => StepForm::Gram,
+            Work::Direct { .. } => StepForm::Direct,
+        }
     }
 
     /// The samples of the batch of a step.

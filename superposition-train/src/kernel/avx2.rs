@@ -5,7 +5,7 @@ use std::arch::x86_64::*;
 use super::Run;
 use super::simd::{LANES, Limit, Simd};
 
-/// Proof that the machine has AVX2 and FMA: there is no other way to a value than [`Avx2::detect`].
+/// Proof that the machine has AVX2, FMA and POPCNT: there is no other way to a value than [`Avx2::detect`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
@@ -13,7 +13,8 @@ impl Avx2 {
     /// The instructions, if the machine has them.
     pub(crate) fn detect() -> Option<Self> {
         let found = std::arch::is_x86_feature_detected!("avx2")
-            && std::arch::is_x86_feature_detected!("fma");
+            && std::arch::is_x86_feature_detected!("fma")
+            && std::arch::is_x86_feature_detected!("popcnt");
         found.then_some(Self(()))
     }
 }
@@ -21,8 +22,8 @@ impl Avx2 {
 /// Runs the body, compiled for these instructions.
 ///
 /// # Safety
-/// The machine must have AVX2 and FMA, of which `simd` is the proof.
-#[target_feature(enable = "avx2,fma")]
+/// The machine must have AVX2, FMA and POPCNT, of which `simd` is the proof.
+#[target_feature(enable = "avx2,fma,popcnt")]
 pub(crate) unsafe fn vectorize<R: Run>(simd: Avx2, run: R) -> R::Output {
     run.run(simd)
 }

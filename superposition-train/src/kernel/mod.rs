@@ -76,7 +76,7 @@ impl Instructions {
         match self {
             Self::Scalar => run.run(scalar::Scalar),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: an `Avx2` exists only where the machine has AVX2 and FMA.
+            // SAFETY: an `Avx2` exists only where the machine has AVX2, FMA and POPCNT.
             Self::Avx2(simd) => unsafe { avx2::vectorize(simd, run) },
         }
     }

@@ -1,0 +1,162 @@
+//! Adam against PyTorch, an f64 reference, and itself with other instructions.
+
+use proptest::prelude::*;
+use superposition_testkit::golden;
+use superposition_testkit::oracle::{AdamState, adam_step};
+use superposition_testkit::tolerance::{Tolerance, assert_close};
+use superposition_train::{Adam, AdamConfig, Kernel};
+
+fn numbers(value: &serde_json::Value) -> Vec<f32> {
+    golden::array(value)
+        .iter()
+        .map(|v| golden::number(v) as f32)
+        .collect()
+}
+
+fn config(case: &serde_json::Value) -> AdamConfig {
+    let number = |key| golden::number(golden::field(case, key));
+    AdamConfig::default()
+        .with_learning_rate(number("lr"))
+        .with_betas(number("beta1"), number("beta2"))
+        .with_epsilon(number("eps"))
+        .with_weight_decay(number("weight_decay"))
+}
+
+/// PyTorch divides by the bias correction where we fold it into the step: each step's change, of at most about the
+/// learning rate, may be off by a few roundings of itself, and the sum is rounded to f32 in both.
+fn tolerance(size: f64, learning_rate: f64, steps: usize) -> Tolerance {
+    let ulp = f64::from(f32::EPSILON);
+    Tolerance::absolute(steps as f64 * ulp * (0.5 * size + 8.0 * learning_rate))
+}
+
+#[test]
+fn traces_of_torch() {
+    let document = golden::load("adam");
+    let cases = golden::array(golden::field(&document, "cases"));
+    assert!(cases.len() >= 6);
+    for case in cases {
+        let config = config(case);
+        let mut parameters = numbers(golden::field(case, "initial"));
+        let gradients = golden::array(golden::field(case, "gradients"));
+        let expected = golden::array(golden::field(case, "parameters"));
+        let factors = golden::field(case, "lr_factors");
+        let mut adam = Adam::new(config, parameters.len()).unwrap();
+        for (k, (gradient, expected)) in gradients.iter().zip(expected).enumerate() {
+            let factor = if factors.is_null() {
+                1.0
+            } else {
+                golden::number(&factors[k])
+            };
+            adam.step(&mut parameters, &numbers(gradient), factor);
+            for (ours, expected) in parameters.iter().zip(numbers(expected)) {
+                let size = f64::from(expected.abs());
+                assert_close(
+                    f64::from(*ours),
+                    f64::from(expected),
+                    tolerance(size.max(config.learning_rate), config.learning_rate, k + 1),
+                );
+            }
+        }
+        assert_eq!(adam.step_count(), 50);
+    }
+}
+
+#[test]
+fn a_missing_bias_correction_would_be_seen() {
+    let document = golden::load("adam");
+    let case = &golden::array(golden::field(&document, "cases"))[0];
+    let config = config(case);
+    // Two steps along the first gradient, of which only the second's parameters are looked at: not the trace.
+    let mut parameters = numbers(golden::field(case, "initial"));
+    let mut adam = Adam::new(config, parameters.len()).unwrap();
+    let gradient = numbers(&golden::array(golden::field(case, "gradients"))[0]);
+    adam.step(&mut parameters, &gradient, 1.0);
+    adam.step(&mut parameters, &gradient, 0.999);
+    let expected = numbers(&golden::array(golden::field(case, "parameters"))[1]);
+    let accepted = |k: usize| {
+        tolerance(1.0, config.learning_rate, 2)
+            .accepts(f64::from(parameters[k]), f64::from(expected[k]))
+    };
+    assert!(!accepted(0));
+}
+
+fn run(kernel: Kernel, config: AdamConfig, start: &[f32], gradients: &[Vec<f32>]) -> Vec<u32> {
+    let mut parameters = start.to_vec();
+    let mut adam = Adam::with_kernel(config, start.len(), kernel).unwrap();
+    for gradient in gradients {
+        adam.step(&mut parameters, gradient, 0.9);
+    }
+    parameters.iter().map(|p| p.to_bits()).collect()
+}
+
+proptest! {
+    #[test]
+    fn instructions_change_no_bit_and_f64_agrees(
+        (start, gradients) in (1_usize..70).prop_flat_map(|n| (
+            prop::collection::vec(-2.0_f32..2.0, n),
+            prop::collection::vec(prop::collection::vec(prop_oneof![Just(0.0), -3.0_f32..3.0, -1e-20_f32..1e-20], n), 1..6),
+        )),
+        weight_decay in prop_oneof![Just(0.0), Just(0.1)],
+    ) {
+        let config = AdamConfig::default().with_learning_rate(0.01).with_weight_decay(weight_decay);
+        let scalar = run(Kernel::Scalar, config, &start, &gradients);
+        prop_assert_eq!(&scalar, &run(Kernel::Auto, config, &start, &gradients));
+
+        let mut state = AdamState { learning_rate: 0.01, weight_decay, ..AdamState::new(start.len()) };
+        let mut reference: Vec<f64> = start.iter().map(|&p| f64::from(p)).collect();
+        for gradient in &gradients {
+            let gradient: Vec<f64> = gradient.iter().map(|&g| f64::from(g)).collect();
+            adam_step(&mut state, &mut reference, &gradient, 0.9);
+        }
+        for ((bits, expected), start) in scalar.into_iter().zip(reference).zip(start) {
+            let tolerance = tolerance(f64::from(start.abs()) + 0.06, 0.01, gradients.len());
+            prop_assert!(tolerance.accepts(f64::from(f32::from_bits(bits)), expected));
+        }
+    }
+
+    /// A parameter's place among others does not enter.
+    #[test]
+    fn each_parameter_is_by_itself(before in 0_usize..40, after in 0_usize..40, g in -1.0_f32..1.0) {
+        let alone = run(Kernel::Auto, AdamConfig::torch_adamw(), &[0.7], &[vec![g], vec![-g]]);
+        let among = |value: f32, other: f32| {
+            let mut all = vec![other; before + 1 + after];
+            all[before] = value;
+            all
+        };
+        let many = run(Kernel::Auto, AdamConfig::torch_adamw(), &among(0.7, 3.0), &[among(g, 9.0), among(-g, 1.0)]);
+        prop_assert_eq!(alone[0], many[before]);
+    }
+}
+
+#[test]
+fn biases_decay_like_all_parameters_and_rest_without_gradient() {
+    let mut adam = Adam::new(AdamConfig::torch_adamw().with_learning_rate(0.5), 2).unwrap();
+    let mut parameters = [2.0, 0.0];
+    adam.step(&mut parameters, &[0.0, 0.0], 1.0);
+    // 2 (1 - 0.5 * 0.01), and no 0/0.
+    assert_eq!(parameters, [1.99, 0.0]);
+}
+
+#[test]
+fn bad_hyper_parameters_are_refused() {
+    let good = AdamConfig::default();
+    for bad in [
+        good.with_learning_rate(f64::NAN),
+        good.with_learning_rate(-1e-3),
+        good.with_betas(1.0, 0.999),
+        good.with_betas(0.9, -0.1),
+        good.with_epsilon(0.0),
+        good.with_weight_decay(f64::INFINITY),
+    ] {
+        assert!(Adam::new(bad, 1).is_err(), "{bad:?}");
+    }
+    assert!(Adam::new(good.with_betas(0.0, 0.0), 0).is_ok());
+}
+
+#[test]
+#[should_panic(expected = "2 parameters and 3 gradients; the optimizer was made for 3")]
+fn lengths_must_agree() {
+    Adam::new(AdamConfig::default(), 3)
+        .unwrap()
+        .step(&mut [0.0; 2], &[0.0; 3], 1.0);
+}
