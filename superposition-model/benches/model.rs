@@ -37,7 +37,7 @@ fn toy_model(c: &mut Criterion) {
     let sizes = format!("n={n},m={m},B={batch_size}");
     group.throughput(Throughput::Elements(batch_size as u64));
     group.bench_function(BenchmarkId::new("loss", &sizes), |b| {
-        b.iter(|| model.loss(x.as_ref(), &importance))
+        b.iter(|| model.loss(x.as_ref(), &importance));
     });
     group.bench_function(BenchmarkId::new("loss_and_gradient", &sizes), |b| {
         b.iter(|| model.loss_and_gradient_into(x.as_ref(), &importance, &mut gradient));

@@ -188,8 +188,18 @@ impl FeatureDistribution {
 
     /// Fills `batch` with samples, of which only the active features are stored.
     ///
-    /// The same as [`FeatureDistribution::sample_into`], bit for bit, and about as many operations for each inactive
-    /// feature as its draw needs. What the batch held is overwritten; its memory is used again.
+    /// The same values as [`FeatureDistribution::sample_into`], bit for bit. An inactive feature costs its draw and one
+    /// comparison, without a branch. What the batch held is overwritten; its memory is used again.
+    ///
+    /// ```
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use superposition_model::{FeatureDistribution, FeatureProbability, SparseBatch};
+    ///
+    /// let distribution = FeatureDistribution::new(100, &FeatureProbability::Same(0.1)).unwrap();
+    /// let mut batch = SparseBatch::new();
+    /// distribution.sample_sparse_into(&mut ChaCha8Rng::seed_from_u64(0), 64, &mut batch);
+    /// assert_eq!(batch.to_dense(), distribution.sample(64, &mut ChaCha8Rng::seed_from_u64(0)));
+    /// ```
     ///
     /// # Panics
     /// If `batch_size` times the number of features is 2^32 or more.

@@ -1,7 +1,7 @@
 //! The feature distribution: rates, values, and the sameness of its forms.
 
 use proptest::prelude::*;
-use rand_chacha::rand_core::Rng;
+use rand_chacha::rand_core::{Rng, TryRng};
 use superposition_model::faer::Mat;
 use superposition_model::{FeatureDistribution, FeatureProbability, SparseBatch};
 use superposition_testkit::strategy;
@@ -77,7 +77,7 @@ proptest! {
 /// A generator that says what it is told.
 struct Fixed(u32);
 
-impl rand_chacha::rand_core::TryRng for Fixed {
+impl TryRng for Fixed {
     type Error = std::convert::Infallible;
     fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
         Ok(self.0)
@@ -95,7 +95,14 @@ impl rand_chacha::rand_core::TryRng for Fixed {
 
 #[test]
 fn the_ends_of_the_rule() {
-    let value = |p: f64, u: u32| mixed(&[p]).sample(1, &mut Fixed(u))[(0, 0)];
+    let value = |p: f64, u: u32| {
+        let dense = mixed(&[p]).sample(1, &mut Fixed(u));
+        let mut sparse = SparseBatch::new();
+        mixed(&[p]).sample_sparse_into(&mut Fixed(u), 1, &mut sparse);
+        assert_eq!(sparse.to_dense(), dense);
+        assert_eq!(sparse.n_active(), usize::from(dense[(0, 0)] > 0.0));
+        dense[(0, 0)]
+    };
     // p = 1: always active, above 0, below 1.
     assert_eq!(value(1.0, 0), 0.5 / 4_294_967_296.0);
     assert_eq!(value(1.0, u32::MAX), 1.0_f32.next_down());
@@ -110,6 +117,36 @@ fn the_ends_of_the_rule() {
     // The smallest p that is ever active has one value.
     assert_eq!(value(2.0_f64.powi(-32), 0), 0.5);
     assert_eq!(value(2.0_f64.powi(-32), 1), 0.0);
+}
+
+/// A generator that remembers how many bytes were asked for at a time.
+#[derive(Default)]
+struct Asked(Vec<usize>);
+
+impl TryRng for Asked {
+    type Error = std::convert::Infallible;
+    fn try_next_u32(&mut self) -> Result<u32, Self::Error> {
+        Ok(0)
+    }
+    fn try_next_u64(&mut self) -> Result<u64, Self::Error> {
+        Ok(0)
+    }
+    fn try_fill_bytes(&mut self, bytes: &mut [u8]) -> Result<(), Self::Error> {
+        bytes.fill(0);
+        self.0.push(bytes.len());
+        Ok(())
+    }
+}
+
+/// Pinned, because a generator that makes more than 4 bytes at a time may drop some at the end of a request.
+#[test]
+fn draws_are_asked_for_in_stated_portions() {
+    let mut dense = Asked::default();
+    let _ = mixed(&[0.5; 100]).sample(25, &mut dense);
+    assert_eq!(dense.0, [4096, 4096, 4 * (2500 - 2048)]);
+    let mut sparse = Asked::default();
+    mixed(&[0.5; 100]).sample_sparse_into(&mut sparse, 25, &mut SparseBatch::new());
+    assert_eq!(sparse.0, dense.0);
 }
 
 #[test]
