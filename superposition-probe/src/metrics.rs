@@ -37,18 +37,46 @@ pub fn r_squared<T: Real, P: Real>(
         predictions.shape(),
         "the shapes of targets (left) and predictions (right) differ"
     );
-    (0..targets.nrows())
-        .map(|row| {
-            let targets: Vec<f64> = targets.row(row).iter().map(|y| y.to_f64()).collect();
-            let predictions: Vec<f64> = predictions.row(row).iter().map(|y| y.to_f64()).collect();
-            r_squared_of(&targets, &predictions)
-        })
+    let (n_rows, n_samples) = targets.shape();
+    if n_samples == 0 {
+        return vec![None; n_rows];
+    }
+    // Sample by sample, as they lie in memory. About the first one, so that a constant target has exactly no variance.
+    let first: Vec<f64> = targets.col(0).iter().map(|y| y.to_f64()).collect();
+    let mut mean = vec![0.0; n_rows];
+    for s in 0..n_samples {
+        for ((mean, first), y) in mean.iter_mut().zip(&first).zip(targets.col(s).iter()) {
+            *mean += y.to_f64() - first;
+        }
+    }
+    for (mean, first) in mean.iter_mut().zip(&first) {
+        *mean = first + *mean / n_samples as f64;
+    }
+    let mut total = vec![0.0; n_rows];
+    let mut residual = vec![0.0; n_rows];
+    for s in 0..n_samples {
+        let pairs = targets.col(s).iter().zip(predictions.col(s).iter());
+        for (row, (y, prediction)) in pairs.enumerate() {
+            let y = y.to_f64();
+            total[row] += (y - mean[row]) * (y - mean[row]);
+            residual[row] += (y - prediction.to_f64()) * (y - prediction.to_f64());
+        }
+    }
+    total
+        .iter()
+        .zip(&residual)
+        .map(|(&total, &residual)| ratio(residual, total))
         .collect()
 }
 
+/// R^2, or nothing where there is nothing to explain.
+fn ratio(residual: f64, total: f64) -> Option<f64> {
+    (total != 0.0).then(|| 1.0 - residual / total)
+}
+
+/// [`r_squared`] of one row.
 pub(crate) fn r_squared_of(targets: &[f64], predictions: &[f64]) -> Option<f64> {
     let first = *targets.first()?;
-    // Taken about the first value, so that a constant target has exactly no variance.
     let mean = first + targets.iter().map(|y| y - first).sum::<f64>() / targets.len() as f64;
     let total: f64 = targets.iter().map(|y| (y - mean) * (y - mean)).sum();
     let residual: f64 = targets
@@ -56,7 +84,7 @@ pub(crate) fn r_squared_of(targets: &[f64], predictions: &[f64]) -> Option<f64> 
         .zip(predictions)
         .map(|(y, prediction)| (y - prediction).powi(2))
         .sum();
-    (total != 0.0).then(|| 1.0 - residual / total)
+    ratio(residual, total)
 }
 
 /// Share of samples whose score is above `cut` exactly where the label is true; `None` without samples.

@@ -132,7 +132,8 @@ pub struct Polysemanticity {
 /// Where the hidden layer is linear it has no privileged basis, and the answer describes the basis, not the network: print
 /// [`polysemanticity_under_rotation`](crate::polysemanticity_under_rotation) beside it.
 ///
-/// Time O(m n N) for one product, and O(n N) for each chosen feature, once; memory O(m n), and O(n) for each chosen feature.
+/// Time O(m n N) for one product, and O(n N) once for each feature that any
+/// neuron responds to (for all, if n <= 256); memory O(m n), and O(n) for each of those.
 ///
 /// # Errors
 /// An option out of range; a matrix without rows or samples; NaN or infinity; values whose squares overflow.

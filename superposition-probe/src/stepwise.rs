@@ -9,7 +9,8 @@
 //! is the size of the effect, and the *partial* correlation part_j / sqrt(1 - R^2_S) is what is tested. A size in units of
 //! the whole neuron is needed: the rest of a neuron that a feature explains up to rounding is noise of relative size 1.
 //!
-//! Only rows of the feature by feature correlations that belong to a chosen feature are ever computed.
+//! Of the feature by feature correlations only the rows of chosen features are needed; where there are many features, only
+//! those are ever computed.
 
 use faer::{Mat, MatRef};
 
@@ -21,6 +22,10 @@ use crate::significance::Gate;
 
 /// Variance, of 1, below which a feature is determined by the chosen ones, or a neuron fully explained.
 const DETERMINED: f64 = 1e-9;
+
+/// Up to so many features all their correlations come from the first pass, instead of a pass for each step; few in
+/// tests, so that they take both ways.
+const ALL_AT_ONCE: usize = if cfg!(test) { 4 } else { 256 };
 
 /// What a neuron responds to.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +74,9 @@ impl<'a, T: Real> FeatureCorrelations<'a, T> {
         missing.dedup();
         if missing.is_empty() {
             return;
+        }
+        if self.n_features() <= ALL_AT_ONCE {
+            missing = (0..self.n_features()).collect();
         }
         let mut products = Mat::zeros(self.n_features(), missing.len());
         let mut picked = Mat::zeros(missing.len(), BLOCK);
