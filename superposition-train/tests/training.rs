@@ -161,9 +161,9 @@ fn values_are_stable() {
     }
 }
 
-const STREAM_DRAWS: [u32; 4] = [0; 4];
-const GRAM_HASH: u64 = 0;
-const DIRECT_HASH: u64 = 0;
+const STREAM_DRAWS: [u32; 4] = [837_235_606, 3_715_937_880, 1_188_757_468, 3_444_441_023];
+const GRAM_HASH: u64 = 10_889_681_986_283_128_014;
+const DIRECT_HASH: u64 = 2_064_024_668_148_510_079;
 
 #[test]
 fn the_observer_sees_every_step_and_cancels() {
