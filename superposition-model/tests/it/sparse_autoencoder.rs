@@ -360,6 +360,19 @@ fn random_start_has_unit_columns_and_equal_sides() {
     }
 }
 
+/// A column of norm 5 projects like one of norm 1: (5, 0) loses its part along (3, 4) / 5, which is 3 (0.6, 0.8).
+#[test]
+fn projection_does_not_depend_on_the_norm() {
+    for size in [1.0, 5.0] {
+        let parameters = vec![0.0, 0.0, 0.6 * size, 0.8 * size, 0.0, 0.0, 0.0];
+        let sae = SparseAutoencoder::new(sae_config(2, 1), parameters).unwrap();
+        let mut gradient = [0.0, 0.0, 5.0, 0.0, 0.0, 0.0, 0.0];
+        sae.project_decoder_gradient(&mut gradient);
+        assert_close(f64::from(gradient[2]), 3.2, Tolerance::ulps_f32(4));
+        assert_close(f64::from(gradient[3]), -2.4, Tolerance::ulps_f32(4));
+    }
+}
+
 #[test]
 fn extreme_columns_are_normalized() {
     let mut sae = SparseAutoencoder::new(
