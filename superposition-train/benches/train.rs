@@ -72,7 +72,7 @@ fn training(c: &mut Criterion) {
             job.options.kernel = kernel;
             let id = format!("n={n},m={m},p={p},batch={batch_size},kernel={kernel}");
             group.bench_function(BenchmarkId::from_parameter(id), |b| {
-                b.iter(|| run(black_box(&job)))
+                b.iter(|| run(black_box(&job)));
             });
         }
     }

@@ -164,7 +164,7 @@ impl Run for SampleShard<'_> {
         values.clear();
         match &thresholds.divisors {
             Divisors::Same(divisor) => {
-                values.extend(draws[..count].iter().map(|&u| value(u, *divisor)))
+                values.extend(draws[..count].iter().map(|&u| value(u, *divisor)));
             }
             Divisors::PerFeature(divisors) => {
                 values.extend(

@@ -136,11 +136,11 @@ impl Simd for Scalar {
         to_indices: &mut [u32; 8],
     ) -> usize {
         let mut count = 0;
-        for k in 0..8 {
+        for (k, &draw) in draws.iter().enumerate() {
             // At most k were counted before, so this never leaves the arrays.
-            to_draws[count] = draws[k];
+            to_draws[count] = draw;
             to_indices[count] = first + k as u32;
-            count += usize::from(draws[k] <= limit.last[k] && limit.ever[k] != 0);
+            count += usize::from(draw <= limit.last[k] && limit.ever[k] != 0);
         }
         count
     }
