@@ -1,4 +1,4 @@
-//! Benchmarks of this crate; with `--test` each runs once, at toy size.
+//! Benchmarks of this crate; where `cargo test` runs them, each runs once, at toy size.
 
 use std::hint::black_box;
 use std::num::NonZeroUsize;
@@ -10,9 +10,10 @@ use superposition_model::{
 };
 use superposition_train::{Adam, AdamConfig, Job, Kernel, Task, TrainOptions, train, train_many};
 
-/// Whether the sizes should be small.
+/// Whether the sizes should be small: `cargo bench` says `--bench`, and `cargo test` does not.
 fn is_test() -> bool {
-    std::env::args().any(|argument| argument == "--test")
+    !std::env::args().any(|argument| argument == "--bench")
+        || std::env::args().any(|argument| argument == "--test")
 }
 
 fn job(n_features: usize, n_hidden: usize, p: f64, batch_size: usize, n_steps: usize) -> Job {
