@@ -224,30 +224,26 @@ impl FeatureDistribution {
         batch.values.clear();
         let mut draws = Draws::new(rng, n_draws as u64);
         let mut index = [0_u32; N_DRAWS];
-        let mut word_at = [0_u32; N_DRAWS];
+        let mut drawn = [0_u32; N_DRAWS];
         for _ in 0..batch_size {
             let mut i = 0;
             while i < n {
                 let run = draws.next(n - i);
                 let rules = &self.rule[i..i + run.len() / 4];
-                // Compress without a branch: write each, keep the active.
-                let mut n_active = 0;
+                // Compress without a branch: write each, keep the active. The remainder only says that it is in bounds.
+                let mut n_active = 0_usize;
                 for (k, (bytes, &(threshold, _))) in run.chunks_exact(4).zip(rules).enumerate() {
                     let u = word(bytes, 0);
-                    index[n_active] = k as u32;
-                    word_at[n_active] = u;
+                    index[n_active % N_DRAWS] = k as u32;
+                    drawn[n_active % N_DRAWS] = u;
                     n_active += usize::from(u64::from(u) < threshold);
                 }
-                let start = i as u32;
+                let active = index[..n_active].iter().zip(&drawn);
+                let values = active.map(|(&k, &u)| value(u, rules[k as usize].1));
+                batch.values.extend(values);
                 batch
                     .indices
-                    .extend(index[..n_active].iter().map(|k| start + k));
-                batch.values.extend(
-                    index[..n_active]
-                        .iter()
-                        .zip(&word_at)
-                        .map(|(&k, &u)| value(u, rules[k as usize].1)),
-                );
+                    .extend(index[..n_active].iter().map(|&k| i as u32 + k));
                 i += run.len() / 4;
             }
             batch.offsets.push(batch.indices.len() as u32);

@@ -56,6 +56,24 @@ pub(crate) fn column_mut(x: MatMut<'_, f32>, j: usize) -> &mut [f32] {
         .as_slice_mut()
 }
 
+/// Calls `f` with each element of column `j` and its partner in `values`, whatever the layout.
+#[inline]
+pub(crate) fn zip_column(x: MatMut<'_, f32>, j: usize, values: &[f32], f: impl Fn(&mut f32, f32)) {
+    // Where the column is contiguous the loop runs over a slice, and vectorises.
+    let mut column = x.col_mut(j);
+    match column.as_mut().try_as_col_major_mut() {
+        Some(column) => column
+            .as_slice_mut()
+            .iter_mut()
+            .zip(values)
+            .for_each(|(x, &value)| f(x, value)),
+        None => column
+            .iter_mut()
+            .zip(values)
+            .for_each(|(x, &value)| f(x, value)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use faer::Mat;

@@ -154,21 +154,27 @@ impl SparseAutoencoder {
                     .iter()
                     .map(|&f| f64::from(f))
                     .sum::<f64>();
-                let (x, r) = (column(x, s), column_mut(r.as_mut(), s));
-                for i in 0..d_in {
-                    let residual = r[i] + self.b_dec()[i] - x[i];
+                let r = column_mut(r.as_mut(), s);
+                let elements = r
+                    .iter_mut()
+                    .zip(column(x, s))
+                    .zip(self.b_dec())
+                    .zip(&mut dr_sum);
+                for (((r, x), b), sum) in elements {
+                    let residual = *r + b - x;
                     terms.reconstruction += f64::from(residual) * f64::from(residual);
-                    r[i] = slope * residual;
-                    dr_sum[i] += f64::from(r[i]);
+                    *r = slope * residual;
+                    *sum += f64::from(*r);
                 }
             }
             product(g.as_mut(), self.w_dec().transpose(), r.as_ref());
             for s in 0..tile.len() {
                 let (f, g) = (column(f.as_ref(), s), column_mut(g.as_mut(), s));
-                for j in 0..d_sae {
-                    // Written so that NaN passes.
-                    g[j] = if f[j] <= 0.0 { 0.0 } else { g[j] + penalty };
-                    db_enc[j] += f64::from(g[j]);
+                for ((g, &f), sum) in g.iter_mut().zip(f).zip(&mut db_enc) {
+                    // A select rather than a branch, written so that NaN passes.
+                    let through = *g + penalty;
+                    *g = if f <= 0.0 { 0.0 } else { through };
+                    *sum += f64::from(*g);
                 }
             }
             let dw_enc = MatMut::from_column_major_slice_mut(

@@ -9,7 +9,7 @@ use rand::Rng;
 use crate::ModelError;
 use crate::config::MAX_PARAMETERS;
 use crate::initialization::push_normal;
-use crate::linalg::{product, relu};
+use crate::linalg::{product, relu, zip_column};
 use crate::toy_model::{check_rows, check_shape};
 
 /// The sizes of a sparse autoencoder: `d_sae` latents for activations of `d_in` numbers.
@@ -327,13 +327,9 @@ impl SparseAutoencoder {
         let SaeDimensions { d_in, d_sae } = self.dimensions();
         check_rows("f", f.shape(), d_sae);
         check_shape("x", x.shape(), (d_in, f.ncols()));
-        let b_dec = self.b_dec();
         product(x.as_mut(), self.w_dec(), f);
         for s in 0..x.ncols() {
-            let mut sample = x.as_mut().col_mut(s);
-            for i in 0..d_in {
-                sample[i] += b_dec[i];
-            }
+            zip_column(x.as_mut(), s, self.b_dec(), |x, b| *x += b);
         }
     }
 
@@ -410,10 +406,7 @@ impl SparseAutoencoder {
     pub(crate) fn encode_centered_into(&self, centered: MatRef<'_, f32>, mut f: MatMut<'_, f32>) {
         product(f.as_mut(), self.w_enc().transpose(), centered);
         for s in 0..f.ncols() {
-            let mut sample = f.as_mut().col_mut(s);
-            for (j, &b) in self.b_enc().iter().enumerate() {
-                sample[j] = relu(sample[j] + b);
-            }
+            zip_column(f.as_mut(), s, self.b_enc(), |f, b| *f = relu(*f + b));
         }
     }
 

@@ -1,8 +1,10 @@
 //! The loss of a toy model and its exact gradient.
 
+use std::borrow::Cow;
+
 use faer::{Mat, MatMut, MatRef};
 
-use crate::linalg::{TILE, add_product, column, column_mut, contiguous_copy, product, tiles};
+use crate::linalg::{TILE, add_product, column, column_mut, contiguous_copy, product, relu, tiles};
 use crate::toy_model::check_rows;
 use crate::{Dimensions, Output, ToyModel};
 
@@ -43,8 +45,8 @@ impl ToyModel {
         let mut h = Mat::<f32>::zeros(n_hidden, width);
         // Holds z without b.
         let mut y = Mat::<f32>::zeros(n_features, width);
-        let b = self.b();
-        let mut sum = 0.0;
+        let b = self.bias_or_zeros();
+        let mut sums = vec![0.0_f64; n_features];
         for tile in tiles(x.ncols()) {
             let x = x.subcols(tile.start, tile.len());
             let copy = contiguous_copy(x);
@@ -57,13 +59,13 @@ impl ToyModel {
             );
             for s in 0..tile.len() {
                 let (x, z) = (column(x, s), column(y.as_ref(), s));
-                for i in 0..n_features {
-                    let r = f64::from(self.output(z[i] + b.map_or(0.0, |b| b[i])) - x[i]);
-                    sum += f64::from(importance[i]) * (r * r);
+                match self.config().output {
+                    Output::Relu => add_squares::<true>(z, &b, x, &mut sums),
+                    Output::Linear => add_squares::<false>(z, &b, x, &mut sums),
                 }
             }
         }
-        sum / (x.ncols() as f64 * n_features as f64)
+        weighted(&sums, importance) / (x.ncols() as f64 * n_features as f64)
     }
 
     /// The [loss](ToyModel::loss) of samples x (n x B), whose exact gradient it writes to `gradient`.
@@ -123,10 +125,9 @@ impl ToyModel {
         let mut dh = Mat::<f32>::zeros(n_hidden, width);
         // Holds z without b, then g.
         let mut y = Mat::<f32>::zeros(n_features, width);
-        let b = self.b();
-        let relu = self.config().output == Output::Relu;
+        let b = self.bias_or_zeros();
+        let mut sums = vec![0.0_f64; n_features];
         let mut db = vec![0.0_f64; n_features];
-        let mut sum = 0.0;
         gradient.fill(0.0);
         for tile in tiles(x.ncols()) {
             let x = x.subcols(tile.start, tile.len());
@@ -138,17 +139,10 @@ impl ToyModel {
             product(h.as_mut(), self.w(), x);
             product(y.as_mut(), self.w_dec().transpose(), h.as_ref());
             for s in 0..tile.len() {
-                let x = column(x, s);
-                let y = column_mut(y.as_mut(), s);
-                for i in 0..n_features {
-                    let z = y[i] + b.map_or(0.0, |b| b[i]);
-                    let r = self.output(z) - x[i];
-                    sum += f64::from(importance[i]) * (f64::from(r) * f64::from(r));
-                    // Written so that NaN passes.
-                    let is_flat = relu && z <= 0.0;
-                    let g = if is_flat { 0.0 } else { slope[i] * r };
-                    db[i] += f64::from(g);
-                    y[i] = g;
+                let (x, y) = (column(x, s), column_mut(y.as_mut(), s));
+                match self.config().output {
+                    Output::Relu => back::<true>(y, &b, x, &slope, &mut sums, &mut db),
+                    Output::Linear => back::<false>(y, &b, x, &slope, &mut sums, &mut db),
                 }
             }
             let g = y.as_ref();
@@ -171,7 +165,15 @@ impl ToyModel {
                 *gradient = *sum as f32;
             }
         }
-        sum / n_terms
+        weighted(&sums, importance) / n_terms
+    }
+
+    /// The bias; zeros where there is none.
+    fn bias_or_zeros(&self) -> Cow<'_, [f32]> {
+        match self.b() {
+            Some(b) => Cow::Borrowed(b),
+            None => Cow::Owned(vec![0.0; self.dimensions().n_features]),
+        }
     }
 
     #[track_caller]
@@ -188,4 +190,51 @@ impl ToyModel {
             "importance has length {found}; it must have length {n}"
         );
     }
+}
+
+/// What the model makes of `z`.
+#[inline(always)]
+fn output<const RELU: bool>(z: f32) -> f32 {
+    if RELU { relu(z) } else { z }
+}
+
+/// Adds the squared residuals of a sample to the sums, a sum for each feature. `z` is without b.
+///
+/// The importance waits until the end: the features' sums are independent, and the loop has no chain of additions.
+fn add_squares<const RELU: bool>(z: &[f32], b: &[f32], x: &[f32], sums: &mut [f64]) {
+    for (((&z, &b), &x), sum) in z.iter().zip(b).zip(x).zip(sums) {
+        let r = f64::from(output::<RELU>(z + b) - x);
+        *sum += r * r;
+    }
+}
+
+/// The same, and turns `y` from z without b into g, which it adds to `db`.
+fn back<const RELU: bool>(
+    y: &mut [f32],
+    b: &[f32],
+    x: &[f32],
+    slope: &[f32],
+    sums: &mut [f64],
+    db: &mut [f64],
+) {
+    for (((((y, &b), &x), &slope), sum), db) in
+        y.iter_mut().zip(b).zip(x).zip(slope).zip(sums).zip(db)
+    {
+        let z = *y + b;
+        let r = output::<RELU>(z) - x;
+        *sum += f64::from(r) * f64::from(r);
+        // A select rather than a branch, written so that NaN passes.
+        let g = slope * r;
+        let g = if RELU && z <= 0.0 { 0.0 } else { g };
+        *db += f64::from(g);
+        *y = g;
+    }
+}
+
+/// The sum of the features' sums with their importances.
+fn weighted(sums: &[f64], importance: &[f32]) -> f64 {
+    sums.iter()
+        .zip(importance)
+        .map(|(&sum, &importance)| f64::from(importance) * sum)
+        .sum()
 }

@@ -7,7 +7,7 @@ use rand::Rng;
 
 use crate::config::{ParameterLayout, ToyModelConfig};
 use crate::initialization::push_normal;
-use crate::linalg::{product, relu};
+use crate::linalg::{product, relu, zip_column};
 use crate::{Dimensions, Initialization, ModelError, Output};
 
 /// A toy model of superposition: `$x' = \mathrm{ReLU}(W^\top W x + b)$` and its variants.
@@ -227,11 +227,14 @@ impl ToyModel {
         check_rows("h", h.shape(), self.dimensions().n_hidden);
         check_shape("x", x.shape(), (self.dimensions().n_features, h.ncols()));
         product(x.as_mut(), self.w_dec().transpose(), h);
-        for j in 0..x.ncols() {
-            let mut sample = x.as_mut().col_mut(j);
-            for i in 0..sample.nrows() {
-                let b_i = self.b().map_or(0.0, |b| b[i]);
-                sample[i] = self.output(sample[i] + b_i);
+        for s in 0..x.ncols() {
+            match (self.config.output, self.b()) {
+                (Output::Relu, Some(b)) => zip_column(x.as_mut(), s, b, |x, b| *x = relu(*x + b)),
+                (Output::Relu, None) => {
+                    x.as_mut().col_mut(s).iter_mut().for_each(|x| *x = relu(*x));
+                }
+                (Output::Linear, Some(b)) => zip_column(x.as_mut(), s, b, |x, b| *x += b),
+                (Output::Linear, None) => {}
             }
         }
     }
@@ -244,15 +247,6 @@ impl ToyModel {
     #[track_caller]
     pub fn reconstruct(&self, x: MatRef<'_, f32>) -> Mat<f32> {
         self.decode(self.encode(x).as_ref())
-    }
-
-    /// The output function.
-    #[inline]
-    pub(crate) fn output(&self, z: f32) -> f32 {
-        match self.config.output {
-            Output::Relu => relu(z),
-            Output::Linear => z,
-        }
     }
 
     /// A flat slice of W's length as m x n.
