@@ -154,13 +154,13 @@ pub(crate) struct AnalyzeArgs {
     #[arg(long)]
     pub(crate) list: bool,
     /// Features with cos^2 above this share a cluster
-    #[arg(long, value_name = "COS2")]
+    #[arg(long, value_name = "COS2", allow_negative_numbers = true)]
     pub(crate) threshold: Option<f64>,
     /// Subtract the mean direction first
     #[arg(long)]
     pub(crate) center: bool,
     /// Features of at most this norm are not represented [default: 0.5 for a toy model, else 0]
-    #[arg(long, value_name = "NORM")]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
     pub(crate) min_norm: Option<f64>,
     /// Also summarise the matrix as a layer: rank, singular values, both sides
     #[arg(long)]
@@ -201,19 +201,19 @@ pub(crate) struct ProbeArgs {
     #[arg(long, value_name = "I")]
     pub(crate) feature: Option<usize>,
     /// Ridge penalty, relative to the mean variance of the activations
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) penalty: Option<f64>,
     /// Share of samples held out
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     pub(crate) test_fraction: Option<f64>,
     /// Labels above this count as active
-    #[arg(long, value_name = "VALUE")]
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     pub(crate) active_threshold: Option<f64>,
     /// A neuron responds to a feature only above this correlation
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub(crate) min_correlation: Option<f64>,
     /// Labels count as covered above this held-out R^2
-    #[arg(long, value_name = "R2")]
+    #[arg(long, value_name = "R2", allow_negative_numbers = true)]
     pub(crate) coverage: Option<f64>,
     /// Seed of the split and of the rotations
     #[arg(long)]

@@ -3,6 +3,9 @@
 use std::process::ExitCode;
 
 use superposition_lab::LabError;
+use superposition_lab::analysis::AnalysisError;
+use superposition_lab::io::IoError;
+use superposition_lab::probe::ProbeError;
 
 /// Why a command did not finish.
 #[derive(Debug)]
@@ -43,11 +46,25 @@ impl From<LabError> for Failure {
     fn from(error: LabError) -> Self {
         match error {
             // What these say is about values that flags give.
-            LabError::Option { .. } | LabError::UnknownOrientation { .. } => {
-                Self::Usage(error.into())
-            }
+            LabError::Option { .. }
+            | LabError::UnknownOrientation { .. }
+            | LabError::Analysis(AnalysisError::InvalidOption { .. })
+            | LabError::Probe(ProbeError::InvalidOption { .. }) => Self::Usage(error.into()),
+            LabError::Io(error) => error.into(),
             _ => Self::Failed(error.into()),
         }
+    }
+}
+
+impl From<IoError> for Failure {
+    fn from(error: IoError) -> Self {
+        let refused = matches!(error, IoError::Exists { .. } | IoError::NotEmpty { .. });
+        let error = anyhow::Error::new(error);
+        Self::Failed(if refused {
+            anyhow::anyhow!("{error}: choose another place, or add --force to replace it")
+        } else {
+            error
+        })
     }
 }
 

@@ -41,10 +41,10 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "B")]
     batch_size: Option<usize>,
     /// Learning rate of Adam
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", allow_negative_numbers = true)]
     lr: Option<f64>,
     /// Decoupled weight decay, as in AdamW
-    #[arg(long, value_name = "DECAY")]
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
     /// Learning rate over the steps: constant, linear:LAST or cosine:LAST (LAST: the factor of the last step)
     #[arg(long, value_name = "SCHEDULE", value_parser = parse_decay)]
@@ -56,7 +56,7 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "INIT", value_parser = parse_initialization)]
     init: Option<Initialization>,
     /// Stop after the first step whose batch loss is below this
-    #[arg(long, value_name = "LOSS")]
+    #[arg(long, value_name = "LOSS", allow_negative_numbers = true)]
     loss_below: Option<f64>,
     /// Seed of everything random
     #[arg(long)]
@@ -71,10 +71,10 @@ pub(crate) struct RecipeArgs {
 #[group(multiple = false)]
 pub(crate) struct ProbabilityArgs {
     /// Sparsity S: the probability that a feature is inactive
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     sparsity: Option<f64>,
     /// Feature probability p = 1 - S: one number, or a list with one for each feature
-    #[arg(long, value_name = "P", value_parser = parse_probability)]
+    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = parse_probability)]
     feature_probability: Option<FeatureProbability>,
 }
 
@@ -85,6 +85,11 @@ enum OutputArg {
 }
 
 impl RecipeArgs {
+    /// Whether a sparsity or feature probability is given.
+    pub(crate) fn gives_probability(&self) -> bool {
+        self.probability.sparsity.is_some() || self.probability.feature_probability.is_some()
+    }
+
     /// The preset with these flags applied, checked.
     pub(crate) fn apply(&self, preset: Recipe) -> Result<Recipe, Failure> {
         let mut recipe = preset;

@@ -135,6 +135,36 @@ pub fn prepare_directory(path: impl AsRef<Path>, overwrite: Overwrite) -> Result
         .map_err(|e| IoError::system("create a file in", path, e))
 }
 
+/// Looks, before hours are spent on what to write there, whether [`write_atomic`] would take this
+/// path: whether something exists and `overwrite` refuses, whether the folder is there and files can
+/// be created in it. Nothing is left behind. Writing looks again.
+///
+/// ```
+/// use superposition_io::{Overwrite, check_writable};
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("model.safetensors");
+/// check_writable(&path, Overwrite::Refuse)?;
+/// assert!(!path.exists());
+/// std::fs::write(&path, "...")?;
+/// assert!(check_writable(&path, Overwrite::Refuse).is_err());
+/// check_writable(&path, Overwrite::Replace)?;
+/// assert!(check_writable(folder.path().join("missing/model"), Overwrite::Refuse).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`write_atomic`].
+pub fn check_writable(path: impl AsRef<Path>, overwrite: Overwrite) -> Result<(), IoError> {
+    let path = path.as_ref();
+    check_target(path, overwrite)?;
+    let folder = parent(path);
+    // Dropping it removes it.
+    new_temporary(folder)
+        .map(drop)
+        .map_err(|e| IoError::system("create a file in", folder, e))
+}
+
 /// Refuses early, before anything is written; the renaming refuses again.
 fn check_target(path: &Path, overwrite: Overwrite) -> Result<(), IoError> {
     check_not_empty(path)?;

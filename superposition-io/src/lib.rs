@@ -23,7 +23,7 @@ mod file;
 mod atomic;
 mod write;
 
-pub use atomic::{Overwrite, prepare_directory, write_atomic};
+pub use atomic::{Overwrite, check_writable, prepare_directory, write_atomic};
 pub use error::IoError;
 pub use file::{ReadLimits, TensorFile};
 pub use tensor::{Matrix, Tensor, TensorInfo, Values};

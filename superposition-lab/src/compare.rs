@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use superposition_analysis::faer::{Mat, MatRef};
-use superposition_analysis::{check_finite, linear_cka};
+use superposition_analysis::{check_finite, linear_cka, linear_cka_debiased};
 use superposition_io::Values;
 
 use crate::dictionary::{Dictionary, read_dictionary};
@@ -25,6 +25,9 @@ pub struct ComparisonDocument {
     /// Linear centred kernel alignment, in [0, 1]: 1 for a rotated or scaled copy; not invariant
     /// to a permutation of the features of one of the two. None when one is constant.
     pub linear_cka: Option<f64>,
+    /// The same without the bias that few features give it (near 0 for unrelated
+    /// representations); may be slightly negative, undefined below four features.
+    pub linear_cka_debiased: Option<f64>,
 }
 
 /// Compares two dictionaries of the same features: item i of one is item i of the other.
@@ -51,6 +54,7 @@ pub fn compare_files(
         n_features: n,
         n_hidden: [m_first, m_second],
         linear_cka: linear_cka(first.as_ref(), second.as_ref()),
+        linear_cka_debiased: linear_cka_debiased(first.as_ref(), second.as_ref()),
     })
 }
 

@@ -165,15 +165,19 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
     let mut analysis = options.analysis;
     analysis.min_norm = dictionary.min_norm;
     let (geometry, spectrum) = match (&matrix.values, dictionary.features) {
-        (Values::F32(values), Orientation::Rows) => {
-            analyze_view(from_columns(values, n_hidden, n_features), options, &analysis)
-        }
+        (Values::F32(values), Orientation::Rows) => analyze_view(
+            from_columns(values, n_hidden, n_features),
+            options,
+            &analysis,
+        ),
         (Values::F32(values), Orientation::Columns) => {
             analyze_view(from_rows(values, n_hidden, n_features), options, &analysis)
         }
-        (Values::F64(values), Orientation::Rows) => {
-            analyze_view(from_columns(values, n_hidden, n_features), options, &analysis)
-        }
+        (Values::F64(values), Orientation::Rows) => analyze_view(
+            from_columns(values, n_hidden, n_features),
+            options,
+            &analysis,
+        ),
         (Values::F64(values), Orientation::Columns) => {
             analyze_view(from_rows(values, n_hidden, n_features), options, &analysis)
         }

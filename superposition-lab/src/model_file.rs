@@ -54,7 +54,11 @@ pub fn read_model(path: &Path) -> Result<(ToyModel, Recipe), LabError> {
     let recipe = recipe_of(&file)?.ok_or_else(|| LabError::NotAToyModel {
         reason: format!("there is no metadata key {RECIPE_KEY:?}"),
     })?;
-    let names: Vec<String> = file.tensors().iter().map(|info| info.name.clone()).collect();
+    let names: Vec<String> = file
+        .tensors()
+        .iter()
+        .map(|info| info.name.clone())
+        .collect();
     let tensors = names
         .iter()
         .map(|name| {
@@ -70,7 +74,10 @@ pub fn read_model(path: &Path) -> Result<(ToyModel, Recipe), LabError> {
             })
         })
         .collect::<Result<Vec<_>, IoError>>()?;
-    Ok((ToyModel::from_tensors(recipe.model.clone(), &tensors)?, recipe))
+    Ok((
+        ToyModel::from_tensors(recipe.model.clone(), &tensors)?,
+        recipe,
+    ))
 }
 
 /// The recipe in a file's metadata, if it is one of our models.

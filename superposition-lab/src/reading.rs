@@ -3,9 +3,7 @@
 
 use serde::Serialize;
 use superposition_analysis::faer::Mat;
-use superposition_analysis::{
-    DictionaryReport, analyze, feature_superposition, leverage, rank,
-};
+use superposition_analysis::{DictionaryReport, analyze, feature_superposition, leverage, rank};
 use superposition_model::{FeatureDistribution, ToyModel};
 use superposition_probe::{
     Polysemanticity, ProbeResult, RotationBaseline, compare_direction, feature_coverage,
@@ -289,6 +287,10 @@ pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
 }
 
 /// A dense f64 copy of a matrix stored row by row.
-pub(crate) fn mat_from_rows<T: Copy + Into<f64>>(values: &[T], rows: usize, cols: usize) -> Mat<f64> {
+pub(crate) fn mat_from_rows<T: Copy + Into<f64>>(
+    values: &[T],
+    rows: usize,
+    cols: usize,
+) -> Mat<f64> {
     Mat::from_fn(rows, cols, |i, j| values[i * cols + j].into())
 }

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use superposition_analysis::faer::{Mat, MatRef};
 use superposition_analysis::{
-    MutualInformation, MutualInformationOptions, check_finite, feature_sparsity,
-    mutual_information,
+    MutualInformation, MutualInformationOptions, check_finite, feature_sparsity, mutual_information,
 };
 use superposition_io::{Matrix, ReadLimits, TensorFile, Values};
 use superposition_probe::{

@@ -54,7 +54,8 @@ pub fn sample_model(
     let hidden = model.encode(features.as_ref());
     let reconstruction = model.reconstruct(features.as_ref());
     let tensors = ["features", "hidden", "reconstruction"];
-    let values = [&features, &hidden, &reconstruction].map(|matrix| samples_as_rows(matrix.as_ref()));
+    let values =
+        [&features, &hidden, &reconstruction].map(|matrix| samples_as_rows(matrix.as_ref()));
     let shapes = [&features, &hidden, &reconstruction].map(|matrix| [n_samples, matrix.nrows()]);
     let views: Vec<TensorToWrite<'_>> = (0..3)
         .map(|k| TensorToWrite {

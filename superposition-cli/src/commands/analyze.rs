@@ -22,7 +22,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         .with_features(args.matrix.features.map(Into::into))
         .with_slice(args.matrix.slice)
         .with_min_norm(args.min_norm);
-    options.analysis.threads = args.common.threads();
+    options.analysis.threads = args.common.threads().get();
     if let Some(threshold) = args.threshold {
         options.analysis.cluster_threshold = threshold;
     }
@@ -38,12 +38,11 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         Overwrite::Refuse
     };
     if let Some(path) = &args.per_feature {
-        check_writable(path, overwrite).map_err(anyhow::Error::from)?;
+        check_writable(path, overwrite)?;
     }
     let document = analyze_file(&args.file, &options)?;
     if let Some(path) = &args.per_feature {
-        write_atomic(path, document.per_feature_csv().as_bytes(), overwrite)
-            .map_err(anyhow::Error::from)?;
+        write_atomic(path, document.per_feature_csv().as_bytes(), overwrite)?;
     }
     if args.common.json {
         print_json(&to_json(&document)?)

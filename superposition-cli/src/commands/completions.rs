@@ -8,6 +8,11 @@ use crate::output::print;
 
 pub(crate) fn run(args: &CompletionsArgs) -> Result<(), Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "superposition", &mut script);
+    clap_complete::generate(
+        args.shell,
+        &mut Cli::command(),
+        "superposition",
+        &mut script,
+    );
     print(&String::from_utf8_lossy(&script))
 }

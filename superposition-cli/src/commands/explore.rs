@@ -9,20 +9,20 @@ use superposition_lab::{Exploration, ExploreOptions, explore, write_model};
 
 use crate::args::ExploreArgs;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::{file_style, print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
-use crate::interrupt;
 
 pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let mut options = ExploreOptions::quick_start();
     options.recipe = args.recipe.apply(options.recipe)?;
-    options.analysis.threads = args.common.threads();
+    options.analysis.threads = args.common.threads().get();
     let overwrite = if args.force {
         Overwrite::Replace
     } else {
         Overwrite::Refuse
     };
-    prepare_directory(&args.out, overwrite).map_err(anyhow::Error::from)?;
+    prepare_directory(&args.out, overwrite)?;
     interrupt::listen()?;
 
     let n_steps = options.recipe.train.n_steps;
@@ -84,6 +84,5 @@ fn write_training(out: &Path, exploration: &Exploration) -> Result<(), Failure> 
 }
 
 fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    write_atomic(&out.join(name), bytes, Overwrite::Replace)
-        .map_err(|error| Failure::Failed(error.into()))
+    Ok(write_atomic(out.join(name), bytes, Overwrite::Replace)?)
 }

@@ -29,8 +29,8 @@ pub(crate) fn run(args: &ProbeArgs) -> Result<(), Failure> {
     }
     options.feature = args.feature;
     let samples = args.samples.into();
-    let activations = SampleSource::new(&args.activations, samples)
-        .with_tensor(args.activations_tensor.clone());
+    let activations =
+        SampleSource::new(&args.activations, samples).with_tensor(args.activations_tensor.clone());
     let labels = SampleSource::new(&args.labels, samples).with_tensor(args.labels_tensor.clone());
     let document = probe_files(&activations, &labels, &options)?;
     if args.common.json {

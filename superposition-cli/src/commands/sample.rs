@@ -14,7 +14,7 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), Failure> {
     } else {
         Overwrite::Refuse
     };
-    check_writable(&args.out, overwrite).map_err(anyhow::Error::from)?;
+    check_writable(&args.out, overwrite)?;
     let document = sample_model(&args.model, args.n_samples, args.seed, &args.out, overwrite)?;
     if args.common.json {
         print_json(&to_json(&document)?)

@@ -4,15 +4,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use superposition_lab::io::{Overwrite, check_writable, write_atomic};
 use superposition_lab::report::sweep_report;
-use superposition_lab::{SweepOptions, sweep};
+use superposition_lab::{SweepOptions, SweepStop, sweep};
 
 use crate::args::SweepArgs;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::{print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
-use crate::interrupt;
 
 pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
+    if args.recipe.gives_probability() {
+        return Err(Failure::Usage(anyhow::anyhow!(
+            "a sweep trains at several sparsities: give them as --sparsities S,S,..."
+        )));
+    }
     let mut options = SweepOptions::quick_start();
     options.recipe = args.recipe.apply(options.recipe)?;
     options.threads = args.common.threads();
@@ -22,14 +27,16 @@ pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
     if let Some(seeds) = args.seeds {
         options.n_seeds = seeds;
     }
-    options.validate().map_err(|error| Failure::Usage(error.into()))?;
+    options
+        .validate()
+        .map_err(|error| Failure::Usage(error.into()))?;
     let overwrite = if args.force {
         Overwrite::Replace
     } else {
         Overwrite::Refuse
     };
     if let Some(path) = &args.out {
-        check_writable(path, overwrite).map_err(anyhow::Error::from)?;
+        check_writable(path, overwrite)?;
     }
     interrupt::listen()?;
 
@@ -43,14 +50,19 @@ pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
         interrupt::control_flow()
     });
     progress.finish();
-    let Some(document) = document? else {
-        return Err(Failure::Interrupted(
-            "the sweep was stopped; nothing was written".to_owned(),
-        ));
-    };
+    let document = document?;
     if let Some(path) = &args.out {
-        write_atomic(path, document.runs_csv().as_bytes(), overwrite)
-            .map_err(anyhow::Error::from)?;
+        write_atomic(path, document.runs_csv().as_bytes(), overwrite)?;
+    }
+    if document.stop == SweepStop::Cancelled {
+        let saved = args.out.as_ref().map_or_else(
+            || "with --out they would have been written".to_owned(),
+            |path| format!("they are in {}", path.display()),
+        );
+        return Err(Failure::Interrupted(format!(
+            "{} of {n_models} models were finished; {saved}",
+            document.runs.len()
+        )));
     }
     if args.common.json {
         print_json(&to_json(&document)?)

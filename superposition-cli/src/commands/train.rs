@@ -7,9 +7,9 @@ use superposition_lab::{ExploreOptions, TrainingDocument, train_tracked, write_m
 
 use crate::args::TrainArgs;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::{print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
-use crate::interrupt;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let preset = ExploreOptions::quick_start();
@@ -21,7 +21,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     };
     // Before the training, not after it.
     for path in std::iter::once(&args.out).chain(&args.history) {
-        check_writable(path, overwrite).map_err(anyhow::Error::from)?;
+        check_writable(path, overwrite)?;
     }
     interrupt::listen()?;
 
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     }
     write_model(&args.out, &trained.model, &recipe, overwrite)?;
     if let Some(path) = &args.history {
-        write_atomic(path, history.to_csv().as_bytes(), overwrite).map_err(anyhow::Error::from)?;
+        write_atomic(path, history.to_csv().as_bytes(), overwrite)?;
     }
     if let StopReason::Cancelled { step } = trained.stop {
         return Err(Failure::Interrupted(format!(

@@ -5,8 +5,8 @@ use superposition_model::faer::Mat;
 use superposition_model::{Bias, Coupling, FeatureProbability, Output, ToyModel};
 use superposition_train::StopReason;
 use superposition_viz::{
-    CurveOptions, Headline, SelectedInterference, Summary, SummaryTable, TextStyle,
-    TransitionRow, curve, section, sparsity_transition, summary_report,
+    CurveOptions, Headline, SelectedInterference, Summary, SummaryTable, TextStyle, TransitionRow,
+    curve, section, sparsity_transition, summary_report,
 };
 
 use super::geometry::{headlines, warnings};
@@ -38,7 +38,9 @@ pub fn exploration_report(exploration: &Exploration, style: &TextStyle) -> Strin
     let training = TrainingSummary::new(&exploration.trained);
     summary.headline = training_headlines(&training);
     if let Some(reading) = &exploration.reading {
-        summary.headline.push(evaluation_headline(&reading.evaluation));
+        summary
+            .headline
+            .push(evaluation_headline(&reading.evaluation));
         summary.headline.extend(headlines(&reading.geometry));
         summary.warnings = warnings(&reading.geometry);
         let rows = &reading.features;
@@ -62,7 +64,9 @@ pub fn training_report(document: &TrainingDocument, style: &TextStyle) -> String
     let mut summary = Summary::new(title(&document.recipe));
     summary.configuration = configuration(&document.recipe);
     summary.headline = training_headlines(&document.training);
-    summary.headline.push(evaluation_headline(&document.evaluation));
+    summary
+        .headline
+        .push(evaluation_headline(&document.evaluation));
     summary.headline.extend(headlines(&document.geometry));
     summary.warnings = warnings(&document.geometry);
     let mut report = summary_report(&summary, style);
@@ -184,7 +188,6 @@ fn training_headlines(training: &TrainingSummary) -> Vec<Headline> {
         StopReason::LossBelow { step } => format!("stopped at step {step}: loss low enough"),
         StopReason::Diverged { step } => format!("diverged at step {step}"),
         StopReason::Cancelled { step } => format!("cancelled after step {step}"),
-        other => format!("{other:?}"),
     };
     vec![
         Headline::new("steps", training.steps.to_string(), stop),
@@ -229,7 +232,10 @@ fn interference(model: &ToyModel, rows: &[FeatureReading]) -> Option<SelectedInt
     let w = model.w();
     let chosen = Mat::from_fn(w.nrows(), features.len(), |k, i| w[(k, features[i])]);
     let matrix = interference_matrix(chosen.as_ref());
-    let values = matrix.col_iter().flat_map(|column| column.iter().copied()).collect();
+    let values = matrix
+        .col_iter()
+        .flat_map(|column| column.iter().copied())
+        .collect();
     Some(SelectedInterference { features, values })
 }
 
@@ -251,13 +257,19 @@ fn probe_headlines(reading: &Reading) -> SummaryTable {
     let probes = &reading.probes;
     let row = |name: &str, value: String, note: String| vec![name.to_owned(), value, note];
     SummaryTable {
-        title: "Linear probes: how much of each feature can be read from the hidden layer".to_owned(),
-        headers: ["over all features", "mean", "compare with"].map(str::to_owned).to_vec(),
+        title: "Linear probes: how much of each feature can be read from the hidden layer"
+            .to_owned(),
+        headers: ["over all features", "mean", "compare with"]
+            .map(str::to_owned)
+            .to_vec(),
         rows: vec![
             row(
                 "R^2 of a linear probe",
                 optional(probes.mean_r_squared),
-                format!("{} for any W of this rank", number(probes.mean_r_squared_any_w)),
+                format!(
+                    "{} for any W of this rank",
+                    number(probes.mean_r_squared_any_w)
+                ),
             ),
             row(
                 "R^2 of the model's readout",
@@ -272,12 +284,18 @@ fn probe_headlines(reading: &Reading) -> SummaryTable {
             row(
                 "accuracy",
                 optional(probes.mean_accuracy),
-                format!("{} by always saying the same", number(probes.mean_base_rate)),
+                format!(
+                    "{} by always saying the same",
+                    number(probes.mean_base_rate)
+                ),
             ),
             row(
                 "coverage",
                 optional(probes.coverage),
-                format!("share of features with R^2 above {}", probes.coverage_r_squared),
+                format!(
+                    "share of features with R^2 above {}",
+                    probes.coverage_r_squared
+                ),
             ),
         ],
         note: format!(

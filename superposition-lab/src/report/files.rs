@@ -2,7 +2,8 @@
 
 use superposition_probe::{Polysemanticity, RotationBaseline};
 use superposition_viz::{
-    Headline, Summary, SummaryTable, TextStyle, histogram, key_values, section, summary_report, table,
+    Headline, Summary, SummaryTable, TextStyle, histogram, key_values, section, summary_report,
+    table,
 };
 
 use super::geometry::{headlines, warnings};
@@ -58,7 +59,9 @@ pub fn analysis_report(document: &AnalysisDocument, style: &TextStyle) -> String
     let clusters = &geometry.clusters;
     summary.tables.push(SummaryTable {
         title: format!("Clusters: components of cos^2 > {}", clusters.threshold),
-        headers: ["clusters", "of 2 and more", "largest"].map(str::to_owned).to_vec(),
+        headers: ["clusters", "of 2 and more", "largest"]
+            .map(str::to_owned)
+            .to_vec(),
         rows: vec![vec![
             clusters.count.to_string(),
             clusters.multi.to_string(),
@@ -164,10 +167,7 @@ pub fn probe_report(document: &ProbeDocument, style: &TextStyle) -> String {
 }
 
 /// The neurons of a basis beside random rotations of it.
-pub(super) fn neuron_table(
-    found: &Polysemanticity,
-    rotated: &RotationBaseline,
-) -> SummaryTable {
+pub(super) fn neuron_table(found: &Polysemanticity, rotated: &RotationBaseline) -> SummaryTable {
     let row = |name: &str, here: String, rotated: String| vec![name.to_owned(), here, rotated];
     SummaryTable {
         title: "Neurons: what each hidden coordinate responds to".to_owned(),
@@ -193,9 +193,21 @@ pub(super) fn neuron_table(
                     percent(rotated.polysemantic_ratio.std)
                 ),
             ),
-            row("polysemantic", found.polysemantic_neurons.to_string(), "-".to_owned()),
-            row("monosemantic", found.monosemantic_neurons.to_string(), "-".to_owned()),
-            row("responding to no feature", found.unresponsive_neurons.to_string(), "-".to_owned()),
+            row(
+                "polysemantic",
+                found.polysemantic_neurons.to_string(),
+                "-".to_owned(),
+            ),
+            row(
+                "monosemantic",
+                found.monosemantic_neurons.to_string(),
+                "-".to_owned(),
+            ),
+            row(
+                "responding to no feature",
+                found.unresponsive_neurons.to_string(),
+                "-".to_owned(),
+            ),
             row("constant", found.dead_neurons.to_string(), "-".to_owned()),
         ],
         note: format!(
@@ -247,7 +259,12 @@ pub fn activations_report(document: &ActivationsDocument, style: &TextStyle) -> 
             .collect();
         report.push('\n');
         report.push_str(&table(
-            &["i", "j", "mutual information (bits)", "bias-corrected (bits)"],
+            &[
+                "i",
+                "j",
+                "mutual information (bits)",
+                "bias-corrected (bits)",
+            ],
             &rows,
             style,
         ));
@@ -270,6 +287,13 @@ pub fn comparison_report(document: &ComparisonDocument, style: &TextStyle) -> St
                 format!(
                     "{} (1: the same up to rotation and scale of the hidden space)",
                     optional(document.linear_cka)
+                ),
+            ),
+            pair(
+                "debiased",
+                format!(
+                    "{} (0: unrelated, also for few features)",
+                    optional(document.linear_cka_debiased)
                 ),
             ),
         ],

@@ -75,10 +75,7 @@ pub(super) fn headlines(geometry: &DictionaryReport) -> Vec<Headline> {
         Headline::new(
             "smallest cosine",
             optional(geometry.min_cosine.map(|pair| pair.value)),
-            format!(
-                "{}; -1 is an antipodal pair",
-                between(geometry.min_cosine)
-            ),
+            format!("{}; -1 is an antipodal pair", between(geometry.min_cosine)),
         ),
         Headline::new(
             "coherence",

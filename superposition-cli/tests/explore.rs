@@ -1,0 +1,290 @@
+//! `explore` and `train` as a user runs them.
+
+mod support;
+
+use std::io::Read as _;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use support::{Folder, Run};
+
+const SMALL: &str = "--n-features 8 --n-hidden 3 --steps 200 --batch-size 64 --quiet";
+
+#[test]
+fn explore_leaves_four_files_and_does_not_overwrite_them() {
+    let folder = Folder::new();
+    let first = folder.run(&format!("explore {SMALL}")).succeeds();
+    assert!(
+        first
+            .stdout
+            .contains("Toy model: 8 features in 3 hidden dimensions")
+    );
+    assert_eq!(first.stderr, "");
+    for name in [
+        "model.safetensors",
+        "history.csv",
+        "analysis.json",
+        "report.txt",
+    ] {
+        assert!(
+            folder.path("superposition-out").join(name).is_file(),
+            "{name}"
+        );
+    }
+    let read = |name: &str| std::fs::read(folder.path("superposition-out").join(name)).unwrap();
+    let model = read("model.safetensors");
+    let report = String::from_utf8(read("report.txt")).unwrap();
+    assert!(!report.contains('\u{1b}'), "no colours in a file");
+
+    folder
+        .run(&format!("explore {SMALL} --seed 1"))
+        .fails(1, &["superposition-out", "--force"]);
+    assert_eq!(read("model.safetensors"), model, "nothing was lost");
+
+    let again = folder
+        .run(&format!("explore {SMALL} --seed 1 --force --json"))
+        .succeeds();
+    let printed = again.json();
+    let stored: serde_json::Value = serde_json::from_slice(&read("analysis.json")).unwrap();
+    assert_eq!(printed, stored);
+    assert_eq!(printed["recipe"]["train"]["seed"], 1);
+    assert_ne!(
+        read("model.safetensors"),
+        model,
+        "another seed, another model"
+    );
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_on_any_threads_and_kernel() {
+    let folder = Folder::new();
+    let train = |name: &str, more: &str| {
+        folder
+            .run(&format!("train {SMALL} --out {name} {more}"))
+            .succeeds();
+        std::fs::read(folder.path(name)).unwrap()
+    };
+    let first = train("a.safetensors", "");
+    assert_eq!(first, train("b.safetensors", ""));
+    assert_eq!(first, train("c.safetensors", "--threads 1"));
+    assert_eq!(first, train("d.safetensors", "--threads 2"));
+    assert_eq!(first, train("e.safetensors", "--kernel scalar"));
+    assert_ne!(first, train("f.safetensors", "--seed 2"));
+}
+
+#[test]
+fn train_refuses_what_exists_before_it_trains() {
+    let folder = Folder::new();
+    folder.write("model.safetensors", b"precious");
+    // A million steps: this returns quickly only if it looks first.
+    folder
+        .run("train --steps 1000000 --quiet --out model.safetensors")
+        .fails(1, &["model.safetensors", "exists"]);
+    assert_eq!(
+        std::fs::read(folder.path("model.safetensors")).unwrap(),
+        b"precious"
+    );
+    folder
+        .run("train --steps 1000000 --quiet --out missing/model.safetensors")
+        .fails(1, &["missing"]);
+    folder
+        .run(&format!(
+            "train {SMALL} --out ok.safetensors --history model.safetensors"
+        ))
+        .fails(1, &["model.safetensors", "exists"]);
+    assert!(!folder.path("ok.safetensors").exists());
+    let document = folder
+        .run(&format!(
+            "train {SMALL} --force --out model.safetensors --json"
+        ))
+        .succeeds()
+        .json();
+    assert_eq!(document["training"]["steps"], 200);
+}
+
+#[test]
+fn an_output_folder_that_cannot_be_is_refused() {
+    let folder = Folder::new();
+    folder.write("file", b"");
+    folder
+        .run(&format!("explore {SMALL} --out file"))
+        .fails(1, &["file"]);
+    folder
+        .run(&format!("explore {SMALL} --out file/below"))
+        .fails(1, &["file"]);
+}
+
+#[test]
+fn wrong_values_are_usage_errors_that_say_what_would_be_right() {
+    let folder = Folder::new();
+    for (flags, words) in [
+        ("--sparsity 1.5", &["1.5", "--sparsity"][..]),
+        ("--sparsity -0.1", &["-0.1"][..]),
+        ("--sparsity nan", &["NaN"][..]),
+        ("--feature-probability 2", &["2", "probability"][..]),
+        ("--feature-probability 0.1,0.2", &["2", "8"][..]),
+        (
+            "--sparsity 0.9 --feature-probability 0.1",
+            &["--sparsity", "--feature-probability"][..],
+        ),
+        ("--importance=1,1,1,1,1,1,1,-2", &["-2"][..]),
+        ("--importance=geometric:-1", &["-1"][..]),
+        ("--importance sometimes", &["sometimes", "geometric"][..]),
+        ("--importance 1,2,3", &["3", "8"][..]),
+        ("--lr 0", &["learning_rate"][..]),
+        ("--lr=-1", &["-1"][..]),
+        ("--batch-size 0", &["batch_size"][..]),
+        ("--steps 0", &["n_steps"][..]),
+        ("--kernel mmx", &["mmx", "scalar"][..]),
+        ("--schedule sine", &["sine", "cosine"][..]),
+        ("--threads 0", &["--threads"][..]),
+        ("--warmup 900", &["900"][..]),
+    ] {
+        let line = format!("explore --n-features 8 --n-hidden 3 --steps 200 --quiet {flags}");
+        let line = line.replace("--steps 200 --quiet --steps 0", "--quiet --steps 0");
+        folder.run(&line).fails(2, words);
+    }
+    folder
+        .run("explore --n-hidden 0 --quiet")
+        .fails(2, &["n_hidden"]);
+    folder
+        .run("explore --n-features 0 --quiet")
+        .fails(2, &["n_features"]);
+    folder
+        .run("explore --n-features 18446744073709551615 --n-hidden 20 --quiet")
+        .fails(2, &["parameters"]);
+    assert!(
+        !folder.path("superposition-out").exists(),
+        "nothing was created"
+    );
+}
+
+#[test]
+fn divergence_is_an_error_with_advice() {
+    let folder = Folder::new();
+    folder
+        .run(&format!(
+            "train {SMALL} --lr 1e30 --output linear --out model.safetensors"
+        ))
+        .fails(1, &["--lr", "step"]);
+    assert!(!folder.path("model.safetensors").exists());
+}
+
+#[test]
+fn ctrl_c_saves_what_there_is() {
+    let folder = Folder::new();
+    let line = "explore --n-features 8 --n-hidden 3 --steps 100000000 --batch-size 64";
+    let mut child = folder
+        .command(line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The folder is made before the training starts, the handler is set between the two.
+    while !folder.path("superposition-out").exists() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    std::thread::sleep(Duration::from_millis(700));
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    let status = child.wait().unwrap();
+    let mut stderr = String::new();
+    child
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut stderr)
+        .unwrap();
+    let mut stdout = String::new();
+    child
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut stdout)
+        .unwrap();
+    assert_eq!(status.code(), Some(130), "{stderr}");
+    assert!(
+        stderr.contains("interrupted: stopped after step"),
+        "{stderr}"
+    );
+    assert_eq!(stdout, "");
+    for name in ["model.safetensors", "history.csv"] {
+        assert!(
+            folder.path("superposition-out").join(name).is_file(),
+            "{name}"
+        );
+    }
+    assert!(
+        !folder
+            .path("superposition-out")
+            .join("analysis.json")
+            .exists()
+    );
+    // What was saved is a model like any other.
+    let document = folder
+        .run("analyze superposition-out/model.safetensors --json")
+        .succeeds()
+        .json();
+    assert_eq!(document["n_features"], 8);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_not_an_error() {
+    let folder = Folder::new();
+    let mut child = folder
+        .command("completions zsh")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let run = Run::of("completions zsh | true", child.wait_with_output().unwrap());
+    assert_eq!((run.code, run.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn sweep_writes_a_row_per_model() {
+    let folder = Folder::new();
+    let line = "sweep --n-features 6 --n-hidden 2 --steps 100 --batch-size 32 --sparsities 0.5,0.9 --seeds 2 --quiet --out sweep.csv";
+    let text = folder.run(line).succeeds();
+    assert!(text.stdout.contains("0.9"));
+    let csv = std::fs::read_to_string(folder.path("sweep.csv")).unwrap();
+    assert_eq!(csv.lines().count(), 5);
+    folder.run(line).fails(1, &["sweep.csv", "exists"]);
+    let document = folder
+        .run(&format!("{line} --force --json"))
+        .succeeds()
+        .json();
+    assert_eq!(document["rows"][1]["n_seeds"], 2);
+    folder
+        .run("sweep --sparsity 0.9 --quiet")
+        .fails(2, &["--sparsities"]);
+    folder
+        .run("sweep --sparsities 0.5,1.5 --quiet")
+        .fails(2, &["1.5"]);
+}
+
+#[test]
+fn help_has_examples_and_completions_know_the_commands() {
+    let folder = Folder::new();
+    for command in [
+        "explore",
+        "train",
+        "analyze",
+        "probe",
+        "sample",
+        "activations",
+        "compare",
+        "sweep",
+    ] {
+        let help = folder.run(&format!("{command} --help")).succeeds();
+        assert!(help.stdout.contains("Example"), "{command}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        let script = folder.run(&format!("completions {shell}")).succeeds();
+        assert!(script.stdout.contains("analyze"), "{shell}");
+    }
+}
