@@ -196,7 +196,7 @@ fn broken_files_get_clear_errors() {
     folder.write("good.safetensors", &good);
     folder
         .run("analyze good.safetensors --tensor w --features rows")
-        .fails(1, &["\"W\""]);
+        .fails(1, &["`W`"]);
     folder
         .run("analyze good.safetensors")
         .fails(2, &["--features rows", "--features columns"]);
@@ -213,7 +213,7 @@ fn broken_files_get_clear_errors() {
     );
     folder
         .run("analyze nan.safetensors --features rows")
-        .fails(1, &["NaN", "feature 1", "dimension 2"]);
+        .fails(1, &["component 2 of feature 1 is NaN"]);
     folder
         .run("analyze nan.safetensors --features rows --center")
         .fails(1, &["NaN"]);
