@@ -42,17 +42,24 @@ pub(crate) struct CommonArgs {
     /// Show no progress
     #[arg(long, short)]
     pub(crate) quiet: bool,
-    /// Threads [default: all of this machine]; results do not depend on it
-    #[arg(long, value_name = "THREADS")]
+}
+
+/// Threads, for commands that use them.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct ThreadArgs {
+    /// Threads, at most 1024 [default: all of this machine]. Pairs of features are compared and the models of a sweep are trained in parallel; one model is trained on one thread. Results do not depend on it
+    #[arg(long, value_name = "THREADS", value_parser = parse_threads)]
     threads: Option<NonZeroUsize>,
 }
 
-impl CommonArgs {
-    pub(crate) fn threads(&self) -> NonZeroUsize {
+impl ThreadArgs {
+    pub(crate) fn get(&self) -> NonZeroUsize {
         self.threads
             .unwrap_or_else(superposition_lab::available_threads)
     }
+}
 
+impl CommonArgs {
     pub(crate) fn verbosity(&self) -> Verbosity {
         if self.quiet {
             Verbosity::Quiet
@@ -97,11 +104,13 @@ pub(crate) struct ExploreArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
 }
 
 /// Train a toy model and write it to a file
 ///
-/// Presets as in explore. The file holds W [m, n] and b [n] in f32 and the configuration as metadata; the same flags give the same bytes.
+/// Presets as in explore. The file holds W (m x n) and b (n) in f32 and the configuration as metadata; the same flags give the same bytes.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   superposition train --out model.safetensors
@@ -120,12 +129,14 @@ pub(crate) struct TrainArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
 }
 
 /// A matrix of directions in a file
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MatrixArgs {
-    /// Which side the features are: rows (PyTorch decoders, embeddings) or columns (W [m, n]); a toy model's file says so itself
+    /// Which side the features are: rows (PyTorch decoders, embeddings) or columns (W of a toy model, m x n); a toy model's file says so itself
     #[arg(long, value_enum)]
     pub(crate) features: Option<Side>,
     /// Index along the first dimension of a three-dimensional tensor
@@ -151,7 +162,7 @@ pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
     pub(crate) matrix: MatrixArgs,
     /// List the names, shapes and types of the file's tensors
-    #[arg(long)]
+    #[arg(long, conflicts_with_all = ["per_feature", "center", "layer", "tensor", "slice", "features"])]
     pub(crate) list: bool,
     /// Features with cos^2 above this share a cluster
     #[arg(long, value_name = "COS2", allow_negative_numbers = true)]
@@ -162,7 +173,7 @@ pub(crate) struct AnalyzeArgs {
     /// Features of at most this norm are not represented [default: 0.5 for a toy model, else 0]
     #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
     pub(crate) min_norm: Option<f64>,
-    /// Also summarise the matrix as a layer: rank, singular values, both sides
+    /// Also summarise the matrix as a layer: rank and singular values
     #[arg(long)]
     pub(crate) layer: bool,
     /// Write a row per feature
@@ -173,6 +184,8 @@ pub(crate) struct AnalyzeArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
 }
 
 /// Probe labels linearly from activations; find polysemantic neurons
@@ -212,7 +225,7 @@ pub(crate) struct ProbeArgs {
     /// A neuron responds to a feature only above this correlation
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub(crate) min_correlation: Option<f64>,
-    /// Labels count as covered above this held-out R^2
+    /// Labels of at least this held-out R^2 count as covered
     #[arg(long, value_name = "R2", allow_negative_numbers = true)]
     pub(crate) coverage: Option<f64>,
     /// Seed of the split and of the rotations
@@ -224,7 +237,7 @@ pub(crate) struct ProbeArgs {
 
 /// Draw sparse features and run a toy model on them
 ///
-/// Writes `features` [N, n], `hidden` [N, m] and `reconstruction` [N, n], a sample per row.
+/// Writes three tensors, a sample per row: features (N x n), hidden (N x m) and reconstruction (N x n).
 #[derive(Args, Debug)]
 #[command(after_help = "Example:
   superposition sample superposition-out/model.safetensors --n-samples 5000 --out samples.safetensors")]
@@ -261,7 +274,7 @@ pub(crate) struct ActivationsArgs {
     #[arg(long, value_enum)]
     pub(crate) samples: Side,
     /// Absolute values up to this count as inactive
-    #[arg(long, default_value_t = 1e-6)]
+    #[arg(long, default_value_t = 1e-6, allow_negative_numbers = true)]
     pub(crate) threshold: f64,
     /// Mutual information of features I and J; may be repeated
     #[arg(long, value_name = "I,J", value_parser = parse_pair)]
@@ -277,8 +290,9 @@ pub(crate) struct ActivationsArgs {
 ///
 /// Feature i of one must be feature i of the other. Hidden dimensions may differ in number and basis.
 #[derive(Args, Debug)]
-#[command(after_help = "Example:
-  superposition compare a.safetensors b.safetensors")]
+#[command(after_help = "Examples:
+  superposition compare a.safetensors b.safetensors
+  superposition compare model.safetensors decoder.npy --b-features rows")]
 pub(crate) struct CompareArgs {
     /// One file
     pub(crate) a: PathBuf,
@@ -290,8 +304,18 @@ pub(crate) struct CompareArgs {
     /// Name of the tensor in B
     #[arg(long, value_name = "NAME")]
     pub(crate) b_tensor: Option<String>,
-    #[command(flatten)]
-    pub(crate) matrix: MatrixArgs,
+    /// Which side the features of A are; a toy model's file says so itself
+    #[arg(long, value_enum)]
+    pub(crate) a_features: Option<Side>,
+    /// Which side the features of B are
+    #[arg(long, value_enum)]
+    pub(crate) b_features: Option<Side>,
+    /// Index along the first dimension of a three-dimensional tensor in A
+    #[arg(long, value_name = "K")]
+    pub(crate) a_slice: Option<usize>,
+    /// The same in B
+    #[arg(long, value_name = "K")]
+    pub(crate) b_slice: Option<usize>,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
 }
@@ -320,6 +344,8 @@ pub(crate) struct SweepArgs {
     pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
 }
 
 /// Print completions for a shell
@@ -330,6 +356,13 @@ pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+fn parse_threads(text: &str) -> anyhow::Result<NonZeroUsize> {
+    text.parse()
+        .ok()
+        .filter(|threads: &NonZeroUsize| threads.get() <= 1024)
+        .ok_or_else(|| anyhow::anyhow!("--threads must be from 1 to 1024"))
 }
 
 fn parse_pair(text: &str) -> anyhow::Result<(usize, usize)> {

@@ -7,6 +7,8 @@ use superposition_lab::analysis::AnalysisError;
 use superposition_lab::io::IoError;
 use superposition_lab::probe::ProbeError;
 
+use crate::output::note;
+
 /// Why a command did not finish.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -25,16 +27,15 @@ impl Failure {
     pub(crate) fn report(self) -> ExitCode {
         match self {
             Self::Usage(error) => {
-                eprintln!("error: {error:#}");
-                eprintln!("For help, add --help.");
+                note(&format!("error: {error:#}\nFor help, add --help."));
                 ExitCode::from(2)
             }
             Self::Failed(error) => {
-                eprintln!("error: {error:#}");
+                note(&format!("error: {error:#}"));
                 ExitCode::from(1)
             }
             Self::Interrupted(what_was_saved) => {
-                eprintln!("interrupted: {what_was_saved}");
+                note(&format!("interrupted: {what_was_saved}"));
                 ExitCode::from(130)
             }
             Self::OutputClosed => ExitCode::SUCCESS,

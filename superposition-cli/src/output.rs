@@ -1,6 +1,7 @@
 //! What goes to stdout: one JSON document, or text that fits the terminal.
 
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 use anyhow::Context as _;
 use superposition_lab::viz::{Charset, Color, TextStyle};
@@ -20,6 +21,30 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
             anyhow::Error::new(error).context("cannot write to stdout"),
         )),
     }
+}
+
+/// Refuses two paths of one file, of which the second is about to be written.
+pub(crate) fn distinct((one, a): (&str, &Path), (other, b): (&str, &Path)) -> Result<(), Failure> {
+    let place = |path: &Path| {
+        let name = path.file_name()?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = folder.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(path.canonicalize().unwrap_or_else(|_| folder.join(name)))
+    };
+    match (place(a), place(b)) {
+        (Some(a), Some(b)) if a == b => Err(Failure::Usage(anyhow::anyhow!(
+            "{one} and {other} are the same file, {}: choose another place for {other}",
+            b.display()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a line to stderr; where nobody reads it, nothing is lost but the line.
+pub(crate) fn note(text: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
 /// Prints one document as JSON.

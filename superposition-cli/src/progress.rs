@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use crate::output::note;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Whether progress is shown.
@@ -54,12 +55,12 @@ impl Progress {
         let tenth = (self.n_steps / 10).max(1);
         if self.lines && (step.is_multiple_of(tenth) || step == self.n_steps) {
             let elapsed = self.started.elapsed().as_secs_f64();
-            let left = elapsed * (self.n_steps - step) as f64 / step.max(1) as f64;
-            eprintln!(
+            let left = elapsed * self.n_steps.saturating_sub(step) as f64 / step.max(1) as f64;
+            note(&format!(
                 "{}  {step}/{}  {elapsed:.1} s elapsed, {left:.1} s left",
                 message(),
                 self.n_steps
-            );
+            ));
         }
     }
 
@@ -68,7 +69,7 @@ impl Progress {
         if !self.bar.is_hidden() {
             self.bar.set_message(what);
         } else if self.lines {
-            eprintln!("{what}");
+            note(what);
         }
     }
 

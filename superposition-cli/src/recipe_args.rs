@@ -93,16 +93,15 @@ impl RecipeArgs {
     /// The preset with these flags applied, checked.
     pub(crate) fn apply(&self, preset: Recipe) -> Result<Recipe, Failure> {
         let mut recipe = preset;
-        let dimensions = &mut recipe.model.dimensions;
-        set(&mut dimensions.n_features, self.n_features);
-        set(&mut dimensions.n_hidden, self.n_hidden);
+        set(&mut recipe.model.dimensions.n_features, self.n_features);
+        set(&mut recipe.model.dimensions.n_hidden, self.n_hidden);
         if let Some(sparsity) = self.probability.sparsity {
             if !(0.0..=1.0).contains(&sparsity) {
                 return Err(Failure::Usage(anyhow::anyhow!(
                     "--sparsity is {sparsity}: it is a probability, from 0 (every feature always active) to 1 (never)"
                 )));
             }
-            recipe.feature_probability = FeatureProbability::Same(1.0 - sparsity);
+            recipe = recipe.with_sparsity(sparsity);
         }
         set(
             &mut recipe.feature_probability,

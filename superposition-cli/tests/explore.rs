@@ -287,3 +287,89 @@ fn help_has_examples_and_completions_know_the_commands() {
         assert!(script.stdout.contains("analyze"), "{shell}");
     }
 }
+
+#[test]
+fn a_sparsity_is_the_probability_it_complements() {
+    let folder = Folder::new();
+    let train = |name: &str, more: &str| {
+        folder
+            .run(&format!("train {SMALL} --out {name} {more}"))
+            .succeeds();
+        std::fs::read(folder.path(name)).unwrap()
+    };
+    let default = train("a.safetensors", "");
+    assert_eq!(default, train("b.safetensors", "--sparsity 0.9"));
+    assert_eq!(default, train("c.safetensors", "--feature-probability 0.1"));
+}
+
+#[test]
+fn a_replaced_run_leaves_nothing_of_itself() {
+    let folder = Folder::new();
+    folder.run(&format!("explore {SMALL}")).succeeds();
+    // This run diverges: it has a history, but no model and no analysis.
+    folder
+        .run(&format!("explore {SMALL} --force --lr 1e30 --output linear"))
+        .fails(1, &["--lr"]);
+    let out = folder.path("superposition-out");
+    assert!(out.join("history.csv").is_file());
+    for name in ["model.safetensors", "analysis.json", "report.txt"] {
+        assert!(!out.join(name).exists(), "{name} is of the run before");
+    }
+}
+
+#[test]
+fn an_output_is_never_an_input_or_another_output() {
+    let folder = Folder::new();
+    folder
+        .run(&format!("train {SMALL} --out m.safetensors"))
+        .succeeds();
+    let model = std::fs::read(folder.path("m.safetensors")).unwrap();
+    folder
+        .run(&format!(
+            "train {SMALL} --force --out m.safetensors --history ./m.safetensors"
+        ))
+        .fails(2, &["--history", "same file"]);
+    folder
+        .run("sample m.safetensors --out m.safetensors --force")
+        .fails(2, &["same file"]);
+    folder
+        .run("analyze m.safetensors --per-feature m.safetensors --force")
+        .fails(2, &["same file"]);
+    assert_eq!(std::fs::read(folder.path("m.safetensors")).unwrap(), model);
+}
+
+#[test]
+fn a_stderr_that_goes_away_loses_no_training() {
+    let folder = Folder::new();
+    let mut child = folder
+        .command("explore --n-features 8 --n-hidden 3 --steps 2000 --batch-size 64")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert!(folder.path("superposition-out/report.txt").is_file());
+}
+
+#[test]
+fn sweeps_refuse_nonsense_and_survive_divergence() {
+    let folder = Folder::new();
+    let small = "sweep --n-features 6 --n-hidden 2 --batch-size 32 --quiet";
+    folder
+        .run(&format!("{small} --seeds 18446744073709551615"))
+        .fails(2, &["1,000,000"]);
+    folder
+        .run(&format!("{small} --sparsities 0.9,0.9"))
+        .fails(2, &["0.9", "once"]);
+    folder
+        .run(&format!("{small} --seed 18446744073709551615"))
+        .fails(2, &["seed"]);
+    let line = format!(
+        "{small} --steps 50 --sparsities 0.5 --seeds 2 --lr 1e30 --output linear --out s.csv --json"
+    );
+    let document = folder.run(&line).succeeds().json();
+    assert_eq!(document["diverged"].as_array().unwrap().len(), 2);
+    assert_eq!(document["rows"].as_array().unwrap().len(), 0);
+}

@@ -275,3 +275,79 @@ fn from_a_model_to_probes_of_its_samples() {
         .run("sample samples.safetensors --out x.safetensors")
         .fails(1, &["toy model"]);
 }
+
+#[test]
+fn metadata_of_another_program_is_no_obstacle() {
+    let folder = Folder::new();
+    let header = r#"{"__metadata__":{"superposition":"something else"},"W":{"dtype":"F32","shape":[1,2],"data_offsets":[0,8]}}"#;
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend([1.0_f32, 2.0].iter().flat_map(|value| value.to_le_bytes()));
+    folder.write("other.safetensors", &bytes);
+    let listing = folder
+        .run("analyze other.safetensors --list --json")
+        .succeeds()
+        .json();
+    assert_eq!(listing["toy_model"], false);
+    folder
+        .run("analyze other.safetensors --features rows")
+        .succeeds();
+    folder
+        .run("sample other.safetensors --out x.safetensors")
+        .fails(1, &["toy model"]);
+}
+
+#[test]
+fn a_toy_model_is_compared_with_rows_of_another_file() {
+    let folder = Folder::new();
+    folder
+        .run("train --n-features 4 --n-hidden 2 --steps 50 --batch-size 32 --quiet --out m.safetensors")
+        .succeeds();
+    let decoder = [1.0, 0.0, 0.0, 1.0, -1.0, 0.0, 0.0, -1.0];
+    folder.write("decoder.safetensors", &safetensors(4, 2, &decoder));
+    folder
+        .run("compare m.safetensors decoder.safetensors")
+        .fails(2, &["rows"]);
+    let document = folder
+        .run("compare m.safetensors decoder.safetensors --b-features rows --json")
+        .succeeds()
+        .json();
+    assert_eq!(document["n_features"], 4);
+}
+
+#[test]
+fn numbers_that_are_none_are_refused() {
+    let folder = Folder::new();
+    folder.write("x.safetensors", &safetensors(3, 2, &[1.0, 0.0, 0.0, 1.0, 1.0, 1.0]));
+    for threshold in ["nan", "-1", "inf"] {
+        folder
+            .run(&format!(
+                "activations x.safetensors --samples rows --threshold {threshold}"
+            ))
+            .fails(2, &["threshold"]);
+    }
+    folder
+        .run("probe x.safetensors x.safetensors --samples rows --coverage nan")
+        .fails(2, &["r_squared_threshold"]);
+    folder
+        .run("explore --init normal:-1 --quiet")
+        .fails(2, &["-1"]);
+    assert!(!folder.path("superposition-out").exists());
+    folder
+        .run("analyze x.safetensors --features rows --threshold nan")
+        .fails(2, &["NaN"]);
+    folder.write("nan.safetensors", &safetensors(3, 2, &[1.0, 0.0, 0.0, 1.0, f32::NAN, 1.0]));
+    folder
+        .run("probe nan.safetensors x.safetensors --samples rows")
+        .fails(1, &["component 0 of sample 2", "nan.safetensors"]);
+    folder
+        .run("train --n-features 4 --n-hidden 2 --steps 5 --batch-size 8 --quiet --out m.safetensors")
+        .succeeds();
+    for n_samples in ["0", "100000000000", "18446744073709551615"] {
+        folder
+            .run(&format!(
+                "sample m.safetensors --n-samples {n_samples} --out s.safetensors"
+            ))
+            .fails(2, &["n_samples"]);
+    }
+}

@@ -6,12 +6,15 @@ use serde::{Deserialize, Serialize};
 use superposition_analysis::faer::MatRef;
 use superposition_analysis::{
     AnalysisOptions, DictionaryReport, FeatureRow, Features, Real, analyze, center, check_finite,
-    from_columns, from_rows, layer_summary,
+    cosines, from_columns, from_rows, layer_summary,
 };
 use superposition_io::{Matrix, ReadLimits, TensorFile, Values};
 
 use crate::model_file::recipe_of;
 use crate::{LabError, TOY_MIN_NORM};
+
+/// Most features whose cosines a report draws.
+const MAX_COSINES: usize = 64;
 
 /// Which side of a stored matrix its features (or samples) are.
 ///
@@ -43,7 +46,7 @@ pub struct AnalyzeOptions {
     pub centering: Centering,
     /// Features of at most this norm are not represented.
     pub min_norm: Option<f64>,
-    /// Threshold of clusters, threads.
+    /// Threshold of clusters, threads; its `min_norm` is the one above.
     pub analysis: AnalysisOptions,
     /// Whether the matrix is also summarised as a layer.
     pub layer: Layer,
@@ -132,6 +135,9 @@ pub struct AnalysisDocument {
     pub centering: Centering,
     /// Rank and singular values, if asked for.
     pub spectrum: Option<Spectrum>,
+    /// Cosines of all pairs, column after column, where there are few enough features to look at.
+    #[serde(skip)]
+    pub cosines: Option<Vec<f64>>,
     /// The numbers.
     #[serde(flatten)]
     pub geometry: DictionaryReport,
@@ -164,7 +170,7 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
     let matrix = &dictionary.matrix;
     let mut analysis = options.analysis;
     analysis.min_norm = dictionary.min_norm;
-    let (geometry, spectrum) = match (&matrix.values, dictionary.features) {
+    let (geometry, spectrum, cosines) = match (&matrix.values, dictionary.features) {
         (Values::F32(values), Orientation::Rows) => analyze_view(
             from_columns(values, n_hidden, n_features),
             options,
@@ -189,15 +195,18 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
         slice: options.slice,
         centering: options.centering,
         spectrum,
+        cosines,
         geometry,
     })
 }
+
+type Analyzed = (DictionaryReport, Option<Spectrum>, Option<Vec<f64>>);
 
 fn analyze_view<T: Real>(
     w: MatRef<'_, T>,
     options: &AnalyzeOptions,
     analysis: &AnalysisOptions,
-) -> Result<(DictionaryReport, Option<Spectrum>), LabError> {
+) -> Result<Analyzed, LabError> {
     match options.centering {
         Centering::None => analyze_columns(w, options.layer, analysis),
         Centering::Mean => {
@@ -211,8 +220,9 @@ fn analyze_columns<T: Real>(
     w: MatRef<'_, T>,
     layer: Layer,
     analysis: &AnalysisOptions,
-) -> Result<(DictionaryReport, Option<Spectrum>), LabError> {
-    Ok(match layer {
+) -> Result<Analyzed, LabError> {
+    let few = w.ncols() <= MAX_COSINES;
+    let (geometry, spectrum) = match layer {
         Layer::Skip => (analyze(w, analysis)?, None),
         Layer::Summarize => {
             let layer = layer_summary(w, Features::Columns, analysis)?;
@@ -224,7 +234,13 @@ fn analyze_columns<T: Real>(
             };
             (layer.geometry, Some(spectrum))
         }
-    })
+    };
+    let cosines = few.then(|| {
+        let cosines = cosines(w);
+        let columns = cosines.col_iter();
+        columns.flat_map(|column| column.iter().copied()).collect()
+    });
+    Ok((geometry, spectrum, cosines))
 }
 
 /// A matrix whose orientation is known.
@@ -249,7 +265,8 @@ pub(crate) fn read_dictionary(
     options: &AnalyzeOptions,
 ) -> Result<Dictionary, LabError> {
     let file = TensorFile::open(path, &options.limits)?;
-    let is_toy_model = recipe_of(&file)?.is_some();
+    // Another program may use the same metadata key: then it is any other file.
+    let is_toy_model = recipe_of(&file).is_ok_and(|recipe| recipe.is_some());
     let tensor = match &options.tensor {
         None if is_toy_model => Some("W"),
         name => name.as_deref(),

@@ -1,5 +1,7 @@
 //! What can go wrong in an experiment.
 
+use std::path::PathBuf;
+
 use superposition_analysis::AnalysisError;
 use superposition_io::IoError;
 use superposition_model::ModelError;
@@ -57,6 +59,20 @@ pub enum LabError {
         right: String,
         /// Its count.
         n_right: usize,
+    },
+    /// An activation or label is not finite.
+    #[error("component {component} of sample {sample} of {tensor:?} in {} is {value}; every value must be finite", path.display())]
+    SampleNotFinite {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The sample.
+        sample: usize,
+        /// The neuron or label.
+        component: usize,
+        /// Its value.
+        value: f64,
     },
     /// An option of an experiment is out of range.
     #[error("{name} is {value}: {expected}")]

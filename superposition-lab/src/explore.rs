@@ -7,12 +7,16 @@ use superposition_probe::{PolysemanticityOptions, ProbeOptions};
 use superposition_train::{Progress, StopReason, Trained};
 
 use crate::reading::{Reading, read_trained};
+use crate::training::steps_completed;
 use crate::{ExplorationDocument, History, LabError, Recipe, Tracker, TrainingSummary};
 
 /// A feature of a toy model counts as represented when its norm is above this.
 ///
 /// Trained features sit near norm 1 or near 0; dead ones shrink but are never exactly 0.
 pub const TOY_MIN_NORM: f64 = 0.5;
+
+/// Most values of the dense batch that probes are fitted on.
+const MAX_BATCH_VALUES: usize = 1 << 28;
 
 /// Analysis options for toy models: `min_norm` is [`TOY_MIN_NORM`].
 #[must_use]
@@ -64,9 +68,12 @@ impl ExploreOptions {
         }
     }
 
-    /// The same reading of another experiment.
+    /// The same reading of another experiment, on fewer samples where a dense batch of them would
+    /// hold more than 2^28 values (1 GiB).
     #[must_use]
     pub fn with_recipe(mut self, recipe: Recipe) -> Self {
+        let most = MAX_BATCH_VALUES / recipe.model.dimensions.n_features.max(1);
+        self.n_samples = self.n_samples.min(most.max(100));
         self.recipe = recipe;
         self
     }
@@ -87,6 +94,29 @@ pub struct Exploration {
 }
 
 impl Exploration {
+    /// Reads a model trained by [`train_tracked`] with the recipe of `options`.
+    ///
+    /// A model whose training was cancelled or diverged is not read.
+    ///
+    /// # Errors
+    /// An option of the reading is not valid.
+    pub fn new(
+        options: &ExploreOptions,
+        trained: Trained,
+        history: History,
+    ) -> Result<Self, LabError> {
+        let reading = match trained.stop {
+            StopReason::Cancelled { .. } | StopReason::Diverged { .. } => None,
+            _ => Some(read_trained(&trained.model, options)?),
+        };
+        Ok(Self {
+            recipe: options.recipe.clone(),
+            trained,
+            history,
+            reading,
+        })
+    }
+
     /// The JSON document of `superposition explore`.
     #[must_use]
     pub fn document(&self) -> ExplorationDocument<'_> {
@@ -94,12 +124,28 @@ impl Exploration {
             schema: "superposition/exploration/v1",
             training: TrainingSummary::new(&self.trained),
             recipe: &self.recipe,
+            history: &self.history.rows,
             reading: self.reading.as_ref(),
         }
     }
 }
 
 /// Trains the recipe's model with a [`Tracker`], without reading it.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use superposition_lab::model::Dimensions;
+/// use superposition_lab::train::TrainOptions;
+/// use superposition_lab::{Recipe, train_tracked};
+///
+/// let recipe = Recipe::quick_start()
+///     .with_dimensions(Dimensions { n_features: 5, n_hidden: 2 })
+///     .with_train(TrainOptions::default().with_n_steps(20).with_batch_size(64));
+/// let (trained, history) =
+///     train_tracked(&recipe, 10, &mut |_| ControlFlow::Continue(())).unwrap();
+/// assert_eq!(trained.losses.len(), 20);
+/// assert_eq!(history.rows.len(), 2);
+/// ```
 ///
 /// # Errors
 /// The recipe is not valid.
@@ -113,11 +159,29 @@ pub fn train_tracked(
         tracker.observe(progress);
         observe(progress)
     })?;
-    let history = tracker.finish(trained.losses.len(), &trained.model);
+    let history = tracker.finish(steps_completed(&trained), &trained.model);
     Ok((trained, history))
 }
 
 /// Trains a toy model, analyses its geometry, probes every feature, reads its neurons.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use superposition_lab::model::Dimensions;
+/// use superposition_lab::train::TrainOptions;
+/// use superposition_lab::{ExploreOptions, Recipe, explore};
+///
+/// let recipe = Recipe::quick_start()
+///     .with_dimensions(Dimensions { n_features: 6, n_hidden: 3 })
+///     .with_train(TrainOptions::default().with_n_steps(100).with_batch_size(64));
+/// let mut options = ExploreOptions::quick_start().with_recipe(recipe);
+/// options.n_samples = 1_000;
+/// options.n_evaluation = 1_000;
+/// let exploration = explore(&options, &mut |_| ControlFlow::Continue(())).unwrap();
+/// // The mean R^2 of linear probes is near rank / n = 3 / 6, whatever was learned.
+/// let probes = exploration.reading.unwrap().probes;
+/// assert!((probes.mean_r_squared.unwrap() - 0.5).abs() < 0.1);
+/// ```
 ///
 /// `observe` sees every training step and may stop the run; what was trained until then is
 /// returned, without a reading.
@@ -130,14 +194,5 @@ pub fn explore(
     observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Exploration, LabError> {
     let (trained, history) = train_tracked(&options.recipe, options.history_every, observe)?;
-    let reading = match trained.stop {
-        StopReason::Cancelled { .. } | StopReason::Diverged { .. } => None,
-        _ => Some(read_trained(&trained.model, options)?),
-    };
-    Ok(Exploration {
-        recipe: options.recipe.clone(),
-        trained,
-        history,
-        reading,
-    })
+    Exploration::new(options, trained, history)
 }

@@ -34,7 +34,12 @@ pub struct HistoryRow {
     pub dimensions_per_feature: Option<f64>,
 }
 
-/// Rows of metrics at chosen steps of a training run.
+/// Rows of metrics at chosen steps of a training run; made by a [`Tracker`].
+///
+/// ```
+/// let nothing = superposition_lab::History::default().to_csv();
+/// assert!(nothing.starts_with("step,loss,loss_min,loss_max,n_represented,"));
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct History {
     /// In order of steps.
@@ -158,7 +163,7 @@ impl Tracker {
 
     fn record(&mut self, step: usize, model: &ToyModel) {
         let window = std::mem::replace(&mut self.window, LossWindow::EMPTY);
-        // A model that diverged has no geometry; its loss says so.
+        // A model that diverged has no geometry: the run's stop reason says so.
         let Ok(geometry) = analyze(model.w(), &toy_analysis_options()) else {
             return;
         };

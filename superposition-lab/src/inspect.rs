@@ -28,7 +28,7 @@ pub fn list_tensors(path: &Path) -> Result<TensorsDocument, LabError> {
     let file = TensorFile::open(path, &ReadLimits::default())?;
     Ok(TensorsDocument {
         schema: "superposition/tensors/v1",
-        toy_model: recipe_of(&file)?.is_some(),
+        toy_model: recipe_of(&file).is_ok_and(|recipe| recipe.is_some()),
         tensors: file.tensors().to_vec(),
     })
 }

@@ -39,14 +39,14 @@ pub use explore::{
 pub use history::{History, HistoryRow, Tracker};
 pub use inspect::{TensorsDocument, list_tensors};
 pub use model_file::{RECIPE_KEY, read_model, write_model};
-pub use reading::{
-    COVERAGE_R_SQUARED, Evaluation, FeatureReading, ProbeSummary, Reading, evaluate,
-};
+pub use reading::{Evaluation, FeatureReading, ProbeSummary, Reading, evaluate};
 pub use recipe::{Recipe, available_threads};
 pub use samples::{
     ActivationsDocument, PairInformation, ProbeDocument, ProbeFileOptions, SampleSource,
     describe_activations, probe_files,
 };
 pub use sampling::{SampleDocument, sample_model};
-pub use sweep::{Spread, SweepDocument, SweepOptions, SweepRow, SweepRun, SweepStop, sweep};
-pub use training::{ExplorationDocument, TrainingDocument, TrainingSummary};
+pub use sweep::{
+    DivergedRun, Spread, SweepDocument, SweepOptions, SweepRow, SweepRun, SweepStop, sweep,
+};
+pub use training::{ExplorationDocument, StepLoss, TrainingDocument, TrainingSummary};

@@ -13,7 +13,7 @@ use crate::{LabError, Recipe};
 /// The metadata key under which a model file carries its [`Recipe`], as JSON with sorted keys.
 pub const RECIPE_KEY: &str = "superposition";
 
-/// Writes a model as safetensors: `W` [m, n], `b` [n] (and `W_dec` [m, n] when untied), f32,
+/// Writes a model as safetensors: `W` `[m, n]`, `b` `[n]` (and `W_dec` `[m, n]` when untied), f32,
 /// with the recipe under [`RECIPE_KEY`].
 ///
 /// Equal models and recipes give equal bytes: no time, path, host or thread count is stored.

@@ -16,10 +16,6 @@ use crate::{ExploreOptions, LabError};
 /// Samples per block of the evaluation set; each block has its own stream.
 const EVALUATION_BLOCK: usize = 1_000;
 
-/// Features count as linearly decodable above this held-out `$R^2$` in the coverage; printed
-/// beside the value that any W of the same rank gives.
-pub const COVERAGE_R_SQUARED: f64 = 0.5;
-
 /// The loss on fresh samples.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -48,8 +44,8 @@ pub struct FeatureReading {
     pub bias: Option<f64>,
     /// `$D_i$`.
     pub dimensionality: f64,
-    /// Mean `$\cos^2$` with the other represented features.
-    pub mean_interference: Option<f64>,
+    /// Mean `$\cos^2$` with the other represented features; 0 for one that is not represented.
+    pub mean_interference: f64,
     /// `$\sum_{j \ne i} (\hat W_i \cdot W_j)^2$`: 1 or more means others can activate it fully.
     pub superposition: f64,
     /// `$l_i = W_i^T F^+ W_i$`: the `$R^2$` that any linear probe has in the population when all
@@ -78,6 +74,8 @@ pub struct FeatureReading {
     /// Cosine of the probe's pattern (the direction the feature moves the activations) with
     /// `$W_i$`.
     pub probe_pattern_cosine: Option<f64>,
+    /// The same as an angle in degrees.
+    pub probe_pattern_angle_degrees: Option<f64>,
     /// Cosine of the probe's weights with `$W_i$`.
     pub probe_direction_cosine: Option<f64>,
 }
@@ -101,7 +99,7 @@ pub struct ProbeSummary {
     pub mean_accuracy: Option<f64>,
     /// Mean base rate.
     pub mean_base_rate: f64,
-    /// Share of features with held-out `$R^2$` above [`COVERAGE_R_SQUARED`].
+    /// Share of features with held-out `$R^2$` of at least the threshold.
     pub coverage: Option<f64>,
     /// That threshold.
     pub coverage_r_squared: f64,
@@ -136,6 +134,18 @@ pub struct Reading {
 ///
 /// The samples are a function of `seed` alone, so two models are compared on the same ones.
 /// They are drawn in blocks of 1,000; memory does not grow with `n_samples`.
+///
+/// ```
+/// use superposition_lab::model::faer::mat;
+/// use superposition_lab::model::{Dimensions, FeatureDistribution, FeatureProbability, ToyModel, ToyModelConfig};
+///
+/// // W = 0 and b = 0 reconstruct nothing: the loss is the mean square of a feature, p / 3.
+/// let config = ToyModelConfig::new(Dimensions { n_features: 2, n_hidden: 1 });
+/// let model = ToyModel::new(config, vec![0.0; 4]).unwrap();
+/// let distribution = FeatureDistribution::new(2, &FeatureProbability::Same(0.3)).unwrap();
+/// let evaluation = superposition_lab::evaluate(&model, &distribution, &[1.0, 1.0], 0, 20_000);
+/// assert!((evaluation.loss - 0.1).abs() < 5.0 * evaluation.standard_error.unwrap());
+/// ```
 #[must_use]
 pub fn evaluate(
     model: &ToyModel,
@@ -219,7 +229,8 @@ pub(crate) fn read_trained(
         .map(|(row, probe)| {
             let i = row.feature;
             let direction: Vec<f64> = w.col(i).iter().map(|&value| f64::from(value)).collect();
-            let cosine = |of: &[f64]| compare_direction(of, &direction).map(|both| both.cosine);
+            let pattern = compare_direction(&probe.pattern, &direction);
+            let weights = compare_direction(&probe.direction, &direction);
             FeatureReading {
                 feature: i,
                 importance: f64::from(task.importance[i]),
@@ -227,7 +238,7 @@ pub(crate) fn read_trained(
                 norm: row.norm,
                 bias: model.b().map(|b| f64::from(b[i])),
                 dimensionality: row.dimensionality,
-                mean_interference: row.cluster.map(|_| row.mean_interference),
+                mean_interference: row.mean_interference,
                 superposition: superposition[i],
                 leverage: leverage[i],
                 max_cosine: row.max_cosine,
@@ -240,16 +251,23 @@ pub(crate) fn read_trained(
                 probe_accuracy: probe.accuracy,
                 probe_base_rate: probe.base_rate,
                 probe_auroc: probe.auroc,
-                probe_pattern_cosine: cosine(&probe.pattern),
-                probe_direction_cosine: cosine(&probe.direction),
+                probe_pattern_cosine: pattern.as_ref().map(|both| both.cosine),
+                probe_pattern_angle_degrees: pattern.as_ref().map(|both| both.angle_degrees),
+                probe_direction_cosine: weights.as_ref().map(|both| both.cosine),
             }
         })
         .collect();
 
     Ok(Reading {
-        superposition_score: geometry.n_represented as f64 / n_hidden as f64,
+        superposition_score: geometry.superposition_score(),
         superposition_ratio: n_features as f64 / n_hidden as f64,
-        probes: summarize_probes(&probes, &readout_r_squared, rank, options.n_samples),
+        probes: summarize_probes(
+            &probes,
+            &readout_r_squared,
+            rank,
+            options.n_samples,
+            options.probe.r_squared_threshold,
+        ),
         evaluation,
         geometry,
         rank,
@@ -264,6 +282,7 @@ fn summarize_probes(
     readout: &[Option<f64>],
     rank: usize,
     n_samples: usize,
+    threshold: f64,
 ) -> ProbeSummary {
     ProbeSummary {
         n_samples,
@@ -273,8 +292,8 @@ fn summarize_probes(
         mean_auroc: mean(probes.iter().filter_map(|probe| probe.auroc)),
         mean_accuracy: mean(probes.iter().filter_map(|probe| probe.accuracy)),
         mean_base_rate: mean(probes.iter().map(|probe| probe.base_rate)).unwrap_or(0.0),
-        coverage: feature_coverage(probes, COVERAGE_R_SQUARED),
-        coverage_r_squared: COVERAGE_R_SQUARED,
+        coverage: feature_coverage(probes, threshold),
+        coverage_r_squared: threshold,
     }
 }
 

@@ -79,6 +79,14 @@ impl Recipe {
         self
     }
 
+    /// The same recipe at sparsity `$S$`: every feature is active with probability `$p = 1 - S$`.
+    ///
+    /// `$p$` is rounded to fifteen decimals, so that 0.9 gives 0.1 and not 0.09999999999999998.
+    #[must_use]
+    pub fn with_sparsity(self, sparsity: f64) -> Self {
+        self.with_feature_probability(FeatureProbability::Same(probability_of(sparsity)))
+    }
+
     /// The same recipe with another importance.
     #[must_use]
     pub fn with_importance(mut self, importance: Importance) -> Self {
@@ -119,6 +127,7 @@ impl Recipe {
     pub fn validate(&self) -> Result<(), LabError> {
         self.model.validate()?;
         self.train.validate()?;
+        self.train.initialization.validate(self.model.dimensions)?;
         self.task().map(|_| ())
     }
 
@@ -134,6 +143,11 @@ impl Recipe {
         let task = self.task()?;
         Ok(train(&self.model, &task, &self.train, observe)?)
     }
+}
+
+/// `$p = 1 - S$`, rounded to fifteen decimals.
+pub(crate) fn probability_of(sparsity: f64) -> f64 {
+    ((1.0 - sparsity) * 1e15).round() / 1e15
 }
 
 /// The number of threads of this machine, at least 1.

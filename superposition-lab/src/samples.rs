@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use superposition_analysis::faer::{Mat, MatRef};
 use superposition_analysis::{
-    MutualInformation, MutualInformationOptions, check_finite, feature_sparsity, mutual_information,
+    AnalysisError, MutualInformation, MutualInformationOptions, check_finite, feature_sparsity,
+    mutual_information,
 };
 use superposition_io::{Matrix, ReadLimits, TensorFile, Values};
 use superposition_probe::{
@@ -15,7 +16,7 @@ use superposition_probe::{
 };
 use superposition_train::{Stream, stream_rng};
 
-use crate::reading::{COVERAGE_R_SQUARED, mean};
+use crate::reading::mean;
 use crate::{LabError, Orientation};
 
 /// A tensor in a file that holds samples.
@@ -60,7 +61,16 @@ impl SampleSource {
         let matrix = file.read_matrix(self.tensor.as_deref(), self.slice)?;
         let name = matrix.name.clone();
         let columns = columns_of(matrix, self.samples);
-        check_finite(columns.as_ref())?;
+        check_finite(columns.as_ref()).map_err(|error| match error {
+            AnalysisError::NotFinite { row, column, value } => LabError::SampleNotFinite {
+                path: self.path.clone(),
+                tensor: name.clone(),
+                sample: column,
+                component: row,
+                value,
+            },
+            other => other.into(),
+        })?;
         Ok((name, columns))
     }
 }
@@ -96,8 +106,6 @@ pub struct ProbeFileOptions {
     pub polysemanticity: PolysemanticityOptions,
     /// One label only, or all.
     pub feature: Option<usize>,
-    /// Threshold of the coverage.
-    pub coverage_r_squared: f64,
     /// Random rotations of the activations that neuron numbers are compared with.
     pub n_rotations: usize,
     /// Seed of the train/test split and of the rotations.
@@ -110,7 +118,6 @@ impl Default for ProbeFileOptions {
             probe: ProbeOptions::default(),
             polysemanticity: PolysemanticityOptions::default(),
             feature: None,
-            coverage_r_squared: COVERAGE_R_SQUARED,
             n_rotations: 20,
             seed: 0,
         }
@@ -138,7 +145,7 @@ pub struct ProbeDocument {
     /// `min(d, n) / n`: for a linear bottleneck over features of equal variance, the mean `$R^2$`
     /// of any map of full rank, random ones too.
     pub mean_r_squared_any_w: f64,
-    /// Share of labels with held-out `$R^2$` above the threshold.
+    /// Share of labels with held-out `$R^2$` of at least the threshold.
     pub coverage: Option<f64>,
     /// That threshold.
     pub coverage_r_squared: f64,
@@ -195,8 +202,8 @@ pub fn probe_files(
         mean_r_squared: mean(probes.iter().filter_map(|probe| probe.r_squared)),
         mean_r_squared_any_w: activations.nrows().min(labels.nrows()) as f64
             / labels.nrows() as f64,
-        coverage: feature_coverage(&probes, options.coverage_r_squared),
-        coverage_r_squared: options.coverage_r_squared,
+        coverage: feature_coverage(&probes, options.probe.r_squared_threshold),
+        coverage_r_squared: options.probe.r_squared_threshold,
         probes,
         polysemanticity: polysemanticity(activations, labels, &options.polysemanticity)?,
         rotations: polysemanticity_under_rotation(
@@ -254,6 +261,13 @@ pub fn describe_activations(
     pairs: &[(usize, usize)],
     options: &MutualInformationOptions,
 ) -> Result<ActivationsDocument, LabError> {
+    if !(threshold.is_finite() && threshold >= 0.0) {
+        return Err(LabError::Option {
+            name: "threshold",
+            value: threshold.to_string(),
+            expected: "it must be finite and at least 0",
+        });
+    }
     let (tensor, activations) = source.read()?;
     let activations = activations.as_ref();
     let feature_sparsity = feature_sparsity(activations, threshold);

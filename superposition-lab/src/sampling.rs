@@ -6,9 +6,13 @@ use std::path::Path;
 use serde::Serialize;
 use superposition_analysis::faer::MatRef;
 use superposition_io::{Overwrite, TensorToWrite, write_safetensors};
+use superposition_model::Dimensions;
 use superposition_train::{Stream, stream_rng};
 
 use crate::{LabError, read_model};
+
+/// Most values of a file of samples: 4 GiB of f32.
+const MAX_VALUES: usize = 1 << 30;
 
 /// The JSON document of `superposition sample`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -29,7 +33,7 @@ pub struct SampleDocument {
 }
 
 /// Draws sparse features from a model's own distribution, encodes and reconstructs them, and
-/// writes `features` [N, n], `hidden` [N, m] and `reconstruction` [N, n] in f32.
+/// writes `features` `[N, n]`, `hidden` `[N, m]` and `reconstruction` `[N, n]` in f32.
 ///
 /// # Errors
 /// The model cannot be read, there are no samples, or the file cannot be written.
@@ -40,14 +44,19 @@ pub fn sample_model(
     out: &Path,
     overwrite: Overwrite,
 ) -> Result<SampleDocument, LabError> {
-    if n_samples == 0 {
+    let (model, recipe) = read_model(model)?;
+    let Dimensions {
+        n_features,
+        n_hidden,
+    } = model.dimensions();
+    let n_values = n_samples.checked_mul(2 * n_features + n_hidden);
+    if !n_values.is_some_and(|n_values| (1..=MAX_VALUES).contains(&n_values)) {
         return Err(LabError::Option {
             name: "n_samples",
-            value: "0".to_owned(),
-            expected: "there must be at least one sample",
+            value: n_samples.to_string(),
+            expected: "there must be at least one sample, and at most 2^30 values of features, hidden and reconstruction together",
         });
     }
-    let (model, recipe) = read_model(model)?;
     let seed = seed.unwrap_or(recipe.train.seed);
     let mut rng = stream_rng(seed, Stream::Evaluation, 1, 0);
     let features = recipe.task()?.distribution.sample(n_samples, &mut rng);

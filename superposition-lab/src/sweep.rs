@@ -5,12 +5,15 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 use superposition_analysis::analyze;
-use superposition_model::FeatureProbability;
 use superposition_train::{Progress, StopReason, train_many};
 
 use crate::explore::toy_analysis_options;
 use crate::reading::evaluate;
+use crate::recipe::probability_of;
 use crate::{LabError, Recipe};
+
+/// Most models of one sweep.
+const MAX_MODELS: usize = 1_000_000;
 
 /// What a sweep trains: `recipe` at each sparsity, with seeds `recipe.train.seed + 0, 1, ...`.
 #[derive(Clone, Debug)]
@@ -52,12 +55,35 @@ impl SweepOptions {
     /// # Errors
     /// There is no sparsity or no seed, a sparsity lies outside [0, 1], or the recipe is not valid.
     pub fn validate(&self) -> Result<(), LabError> {
-        if self.sparsities.is_empty() || self.n_seeds == 0 {
+        let n_models = self.sparsities.len().checked_mul(self.n_seeds);
+        if !n_models.is_some_and(|n_models| (1..=MAX_MODELS).contains(&n_models)) {
             return Err(LabError::Option {
                 name: "sparsities x seeds",
                 value: format!("{} x {}", self.sparsities.len(), self.n_seeds),
-                expected: "there must be at least one of each",
+                expected: "there must be at least one of each, and at most 1,000,000 models",
             });
+        }
+        if self
+            .recipe
+            .train
+            .seed
+            .checked_add(self.n_seeds as u64)
+            .is_none()
+        {
+            return Err(LabError::Option {
+                name: "seed",
+                value: self.recipe.train.seed.to_string(),
+                expected: "the seeds that follow it must be at most 2^64 - 1",
+            });
+        }
+        for (k, sparsity) in self.sparsities.iter().enumerate() {
+            if self.sparsities[..k].contains(sparsity) {
+                return Err(LabError::Option {
+                    name: "sparsity",
+                    value: sparsity.to_string(),
+                    expected: "each may be given once; for more models, ask for more seeds",
+                });
+            }
         }
         for sparsity in &self.sparsities {
             if !(0.0..=1.0).contains(sparsity) {
@@ -114,6 +140,12 @@ pub struct Spread {
 
 impl Spread {
     /// The spread of some values; none of none.
+    ///
+    /// ```
+    /// let spread = superposition_lab::Spread::of(&[1.0, 3.0]).unwrap();
+    /// assert_eq!((spread.mean, spread.min, spread.max), (2.0, 1.0, 3.0));
+    /// assert_eq!(spread.std, Some(2.0_f64.sqrt()));
+    /// ```
     #[must_use]
     pub fn of(values: &[f64]) -> Option<Self> {
         let n = values.len() as f64;
@@ -173,10 +205,23 @@ pub struct SweepDocument {
     pub recipe: Recipe,
     /// `$1/m$`: the mean interference of random directions.
     pub mean_interference_chance: f64,
-    /// A row per sparsity.
+    /// A row per sparsity, over the models that did not diverge.
     pub rows: Vec<SweepRow>,
-    /// Every model.
+    /// Every model that did not diverge.
     pub runs: Vec<SweepRun>,
+    /// The models whose loss ceased to be finite: in no statistic.
+    pub diverged: Vec<DivergedRun>,
+}
+
+/// A model of a sweep whose loss ceased to be finite.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct DivergedRun {
+    /// Its sparsity `$S$`.
+    pub sparsity: f64,
+    /// Its seed.
+    pub seed: u64,
+    /// The step.
+    pub step: usize,
 }
 
 impl SweepDocument {
@@ -210,6 +255,22 @@ impl SweepDocument {
 
 /// Trains and measures every model of a sweep.
 ///
+/// ```
+/// use std::ops::ControlFlow;
+/// use superposition_lab::{SweepOptions, sweep};
+///
+/// let mut options = SweepOptions::quick_start();
+/// options.recipe.model.dimensions.n_features = 6;
+/// options.recipe.model.dimensions.n_hidden = 3;
+/// options.recipe.train.n_steps = 50;
+/// options.sparsities = vec![0.5, 0.9];
+/// options.n_seeds = 2;
+/// let document = sweep(&options, &|_, _| ControlFlow::Continue(())).unwrap();
+/// assert_eq!((document.rows.len(), document.runs.len()), (2, 4));
+/// // D_i of 6 features in 3 dimensions never sum to more than 3.
+/// assert!(document.runs.iter().all(|run| run.total_dimensionality < 3.0 + 1e-9));
+/// ```
+///
 /// `observe` receives the index of the model (of sparsities x seeds) and its progress, from
 /// several threads. If it stops the sweep, the models that were finished by then are measured and
 /// returned, and [`SweepDocument::stop`] says so.
@@ -226,11 +287,8 @@ pub fn sweep(
         .iter()
         .flat_map(|&sparsity| (0..options.n_seeds).map(move |k| (sparsity, k as u64)))
         .map(|(sparsity, k)| {
-            let mut recipe = options
-                .recipe
-                .clone()
-                .with_feature_probability(FeatureProbability::Same(1.0 - sparsity));
-            recipe.train.seed = recipe.train.seed.wrapping_add(k);
+            let mut recipe = options.recipe.clone().with_sparsity(sparsity);
+            recipe.train.seed += k;
             (sparsity, recipe)
         })
         .collect();
@@ -241,9 +299,20 @@ pub fn sweep(
     let trained = train_many(&jobs, options.threads, observe);
 
     let mut runs = Vec::with_capacity(jobs.len());
+    let mut diverged = Vec::new();
+    let mut stop = SweepStop::Finished;
     for (((sparsity, recipe), job), trained) in recipes.iter().zip(&jobs).zip(trained) {
         let trained = trained?;
         if trained.stop.was_cancelled() {
+            stop = SweepStop::Cancelled;
+            continue;
+        }
+        if let StopReason::Diverged { step } = trained.stop {
+            diverged.push(DivergedRun {
+                sparsity: *sparsity,
+                seed: recipe.train.seed,
+                step,
+            });
             continue;
         }
         let geometry = analyze(trained.model.w(), &toy_analysis_options())?;
@@ -270,11 +339,7 @@ pub fn sweep(
     }
     Ok(SweepDocument {
         schema: "superposition/sweep/v1",
-        stop: if runs.len() == jobs.len() {
-            SweepStop::Finished
-        } else {
-            SweepStop::Cancelled
-        },
+        stop,
         recipe: recipes[0].1.clone(),
         mean_interference_chance: 1.0 / options.recipe.model.dimensions.n_hidden as f64,
         rows: runs
@@ -282,6 +347,7 @@ pub fn sweep(
             .map(row_of)
             .collect(),
         runs,
+        diverged,
     })
 }
 
@@ -292,7 +358,7 @@ fn row_of(runs: &[SweepRun]) -> SweepRow {
     let per_feature: Option<Vec<f64>> = runs.iter().map(|run| run.dimensions_per_feature).collect();
     SweepRow {
         sparsity: runs[0].sparsity,
-        feature_probability: 1.0 - runs[0].sparsity,
+        feature_probability: probability_of(runs[0].sparsity),
         n_seeds: runs.len(),
         loss: spread(&|run| run.loss),
         n_represented: spread(&|run| run.n_represented as f64),

@@ -1,12 +1,12 @@
 //! The documents of a training: `train`, and the first part of `explore`.
 
 use serde::Serialize;
+use superposition_analysis::{DictionaryReport, analyze};
 use superposition_train::{StopReason, Trained};
 
 use crate::explore::toy_analysis_options;
 use crate::reading::{Evaluation, Reading, evaluate, mean};
-use crate::{History, HistoryRow, LabError, Recipe};
-use superposition_analysis::{DictionaryReport, analyze};
+use crate::{ExploreOptions, History, HistoryRow, LabError, Recipe};
 
 /// How a training went.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,15 +20,48 @@ pub struct TrainingSummary {
     pub first_loss: Option<f64>,
     /// Mean batch loss of the last 100 steps (or all, if fewer): batch losses are noisy.
     pub last_loss: Option<f64>,
+    /// Smallest batch loss, and its step; none where no loss was finite.
+    pub lowest_loss: Option<StepLoss>,
+    /// Largest batch loss, and its step; none where no loss was finite.
+    pub highest_loss: Option<StepLoss>,
+}
+
+/// A batch loss and the step it belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct StepLoss {
+    /// The step, from 1.
+    pub step: usize,
+    /// Its batch loss.
+    pub loss: f64,
+}
+
+/// Steps with an update: the step at which a loss was not finite has none.
+pub(crate) fn steps_completed(trained: &Trained) -> usize {
+    trained.losses.len() - usize::from(trained.stop.has_diverged())
 }
 
 impl TrainingSummary {
     pub(crate) fn new(trained: &Trained) -> Self {
         let losses = &trained.losses;
         let tail = &losses[losses.len().saturating_sub(100)..];
+        // The first of equal ones, as in the plot.
+        let extreme = |better: fn(f32, f32) -> bool| {
+            let finite = losses
+                .iter()
+                .enumerate()
+                .filter(|(_, loss)| loss.is_finite());
+            finite
+                .reduce(|best, next| if better(*next.1, *best.1) { next } else { best })
+                .map(|(k, &loss)| StepLoss {
+                    step: k + 1,
+                    loss: f64::from(loss),
+                })
+        };
         Self {
             stop: trained.stop,
-            steps: losses.len(),
+            lowest_loss: extreme(|a, b| a < b),
+            highest_loss: extreme(|a, b| a > b),
+            steps: steps_completed(trained),
             first_loss: losses.first().map(|&loss| f64::from(loss)),
             last_loss: mean(tail.iter().map(|&loss| f64::from(loss))),
         }
@@ -69,7 +102,7 @@ impl TrainingDocument {
                 &task.distribution,
                 &task.importance,
                 recipe.train.seed,
-                100_000,
+                ExploreOptions::quick_start().n_evaluation,
             ),
             geometry: analyze(trained.model.w(), &toy_analysis_options())?,
             history: history.rows.clone(),
@@ -87,6 +120,8 @@ pub struct ExplorationDocument<'a> {
     pub recipe: &'a Recipe,
     /// How it went.
     pub training: TrainingSummary,
+    /// Loss and geometry over training.
+    pub history: &'a [HistoryRow],
     /// The analysis; none when training was cancelled or diverged.
     #[serde(flatten)]
     pub reading: Option<&'a Reading>,

@@ -48,6 +48,14 @@ impl Initialization {
     }
 
     /// The standard deviation, if it is one.
+    /// Checks the standard deviation that a model of these sizes would start with.
+    ///
+    /// # Errors
+    /// It is not finite, negative, or above 1e37.
+    pub fn validate(&self, dimensions: Dimensions) -> Result<(), ModelError> {
+        self.checked_standard_deviation(dimensions).map(|_| ())
+    }
+
     pub(crate) fn checked_standard_deviation(
         &self,
         dimensions: Dimensions,
@@ -84,7 +92,8 @@ pub(crate) fn push_normal<R: Rng + ?Sized>(
 /// Two independent standard normal numbers, at most `sqrt(2 ln 2^54) = 8.66` in size.
 fn normal_pair<R: Rng + ?Sized>(rng: &mut R) -> [f64; 2] {
     const UNIT: f64 = 1.0 / (1_u64 << 53) as f64;
-    // The half keeps the logarithm away from 0, and 53 bits keep both within (0, 1).
+    // Within (0, 1]: the half keeps the logarithm away from that of 0. From 2^52 on it takes a 54th bit and rounds to
+    // even, so that the largest of all draws is exactly 1 (a radius of 0), not just below.
     let mut uniform = || ((rng.next_u64() >> 11) as f64 + 0.5) * UNIT;
     let radius = libm::sqrt(-2.0 * libm::log(uniform()));
     let (sin, cos) = libm::sincos(std::f64::consts::TAU * uniform());

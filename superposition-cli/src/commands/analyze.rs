@@ -6,7 +6,7 @@ use superposition_lab::{AnalyzeOptions, Centering, Layer, analyze_file, list_ten
 
 use crate::args::AnalyzeArgs;
 use crate::failure::Failure;
-use crate::output::{print, print_json, terminal_style, to_json};
+use crate::output::{distinct, print, print_json, terminal_style, to_json};
 
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     if args.list {
@@ -22,7 +22,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         .with_features(args.matrix.features.map(Into::into))
         .with_slice(args.matrix.slice)
         .with_min_norm(args.min_norm);
-    options.analysis.threads = args.common.threads().get();
+    options.analysis.threads = args.threads.get().get();
     if let Some(threshold) = args.threshold {
         options.analysis.cluster_threshold = threshold;
     }
@@ -38,6 +38,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         Overwrite::Refuse
     };
     if let Some(path) = &args.per_feature {
+        distinct(("FILE", &args.file), ("--per-feature", path))?;
         check_writable(path, overwrite)?;
     }
     let document = analyze_file(&args.file, &options)?;

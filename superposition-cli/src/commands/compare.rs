@@ -8,11 +8,14 @@ use crate::failure::Failure;
 use crate::output::{print, print_json, terminal_style, to_json};
 
 pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
-    let options = AnalyzeOptions::default()
-        .with_features(args.matrix.features.map(Into::into))
-        .with_slice(args.matrix.slice);
-    let a = options.clone().with_tensor(args.a_tensor.clone());
-    let b = options.with_tensor(args.b_tensor.clone());
+    let a = AnalyzeOptions::default()
+        .with_tensor(args.a_tensor.clone())
+        .with_features(args.a_features.map(Into::into))
+        .with_slice(args.a_slice);
+    let b = AnalyzeOptions::default()
+        .with_tensor(args.b_tensor.clone())
+        .with_features(args.b_features.map(Into::into))
+        .with_slice(args.b_slice);
     let document = compare_files((&args.a, &a), (&args.b, &b))?;
     if args.common.json {
         print_json(&to_json(&document)?)

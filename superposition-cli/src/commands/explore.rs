@@ -1,11 +1,12 @@
 //! `superposition explore`.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use superposition_lab::io::{Overwrite, prepare_directory, write_atomic};
 use superposition_lab::report::exploration_report;
-use superposition_lab::train::StopReason;
-use superposition_lab::{Exploration, ExploreOptions, explore, write_model};
+use superposition_lab::train::{StopReason, Trained};
+use superposition_lab::{Exploration, ExploreOptions, History, Recipe, train_tracked, write_model};
 
 use crate::args::ExploreArgs;
 use crate::failure::Failure;
@@ -13,10 +14,16 @@ use crate::interrupt;
 use crate::output::{file_style, print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
 
+const MODEL: &str = "model.safetensors";
+const HISTORY: &str = "history.csv";
+const ANALYSIS: &str = "analysis.json";
+const REPORT: &str = "report.txt";
+
 pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let mut options = ExploreOptions::quick_start();
-    options.recipe = args.recipe.apply(options.recipe)?;
-    options.analysis.threads = args.common.threads().get();
+    let recipe = args.recipe.apply(options.recipe.clone())?;
+    options = options.with_recipe(recipe);
+    options.analysis.threads = args.threads.get().get();
     let overwrite = if args.force {
         Overwrite::Replace
     } else {
@@ -27,18 +34,16 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
 
     let n_steps = options.recipe.train.n_steps;
     let progress = Progress::new(n_steps, args.common.verbosity());
-    let exploration = explore(&options, &mut |at| {
+    let trained = train_tracked(&options.recipe, options.history_every, &mut |at| {
         progress.show(at.step, || format!("training  loss {:.6}", at.loss));
-        if at.step == n_steps {
-            progress.say("analysing");
-        }
         interrupt::control_flow()
     });
     progress.finish();
-    let exploration = exploration?;
-
-    write_training(&args.out, &exploration)?;
-    match exploration.trained.stop {
+    let (trained, history) = trained?;
+    // Before the analysis, which takes time and may fail.
+    write_training(&args.out, &options.recipe, &trained, &history)?;
+    interrupt::all_is_saved();
+    match trained.stop {
         StopReason::Cancelled { step } => {
             return Err(Failure::Interrupted(format!(
                 "stopped after step {step} of {n_steps}; the model and its history until then are in {}",
@@ -53,10 +58,12 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         }
         _ => {}
     }
+    progress.say("analysing");
+    let exploration = Exploration::new(&options, trained, history)?;
     let json = to_json(&exploration.document())?;
-    write(&args.out, "analysis.json", format!("{json}\n").as_bytes())?;
+    write(&args.out, ANALYSIS, format!("{json}\n").as_bytes())?;
     let report = exploration_report(&exploration, &file_style());
-    write(&args.out, "report.txt", report.as_bytes())?;
+    write(&args.out, REPORT, report.as_bytes())?;
     if args.common.json {
         print_json(&json)
     } else {
@@ -68,19 +75,27 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     }
 }
 
-/// The files that do not depend on the run having finished.
-fn write_training(out: &Path, exploration: &Exploration) -> Result<(), Failure> {
-    let diverged = matches!(exploration.trained.stop, StopReason::Diverged { .. });
-    if !diverged {
-        // The folder was empty, or its replacement was asked for.
-        write_model(
-            &out.join("model.safetensors"),
-            &exploration.trained.model,
-            &exploration.recipe,
-            Overwrite::Replace,
-        )?;
+/// The files that do not depend on the run having finished. The folder was empty or its
+/// replacement was asked for: no file of an earlier run stays beside those of this one.
+fn write_training(
+    out: &Path,
+    recipe: &Recipe,
+    trained: &Trained,
+    history: &History,
+) -> Result<(), Failure> {
+    for name in [MODEL, HISTORY, ANALYSIS, REPORT] {
+        match std::fs::remove_file(out.join(name)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                let error = anyhow::Error::new(error);
+                return Err(error.context(format!("cannot replace {name}")).into());
+            }
+            _ => {}
+        }
     }
-    write(out, "history.csv", exploration.history.to_csv().as_bytes())
+    if !trained.stop.has_diverged() {
+        write_model(&out.join(MODEL), &trained.model, recipe, Overwrite::Replace)?;
+    }
+    write(out, HISTORY, history.to_csv().as_bytes())
 }
 
 fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {

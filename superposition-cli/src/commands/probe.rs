@@ -22,7 +22,7 @@ pub(crate) fn run(args: &ProbeArgs) -> Result<(), Failure> {
         options.polysemanticity.min_abs_correlation = correlation;
     }
     if let Some(r_squared) = args.coverage {
-        options.coverage_r_squared = r_squared;
+        options.probe.r_squared_threshold = r_squared;
     }
     if let Some(seed) = args.seed {
         options.seed = seed;

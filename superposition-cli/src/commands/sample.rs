@@ -6,7 +6,7 @@ use superposition_lab::sample_model;
 
 use crate::args::SampleArgs;
 use crate::failure::Failure;
-use crate::output::{print, print_json, terminal_style, to_json};
+use crate::output::{distinct, print, print_json, terminal_style, to_json};
 
 pub(crate) fn run(args: &SampleArgs) -> Result<(), Failure> {
     let overwrite = if args.force {
@@ -14,6 +14,7 @@ pub(crate) fn run(args: &SampleArgs) -> Result<(), Failure> {
     } else {
         Overwrite::Refuse
     };
+    distinct(("MODEL", &args.model), ("--out", &args.out))?;
     check_writable(&args.out, overwrite)?;
     let document = sample_model(&args.model, args.n_samples, args.seed, &args.out, overwrite)?;
     if args.common.json {

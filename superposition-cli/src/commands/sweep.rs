@@ -20,7 +20,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
     }
     let mut options = SweepOptions::quick_start();
     options.recipe = args.recipe.apply(options.recipe)?;
-    options.threads = args.common.threads();
+    options.threads = args.threads.get();
     if let Some(sparsities) = &args.sparsities {
         options.sparsities.clone_from(sparsities);
     }
@@ -41,7 +41,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
     interrupt::listen()?;
 
     let n_models = options.sparsities.len() * options.n_seeds;
-    let n_steps = n_models * options.recipe.train.n_steps;
+    let n_steps = n_models.saturating_mul(options.recipe.train.n_steps);
     let progress = Progress::new(n_steps, args.common.verbosity());
     let done = AtomicUsize::new(0);
     let document = sweep(&options, &|_, _| {
@@ -54,19 +54,17 @@ pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
     if let Some(path) = &args.out {
         write_atomic(path, document.runs_csv().as_bytes(), overwrite)?;
     }
+    // The finished models of a sweep that was stopped are printed too: they are all there is.
+    if args.common.json {
+        print_json(&to_json(&document)?)?;
+    } else {
+        print(&sweep_report(&document, &terminal_style()))?;
+    }
     if document.stop == SweepStop::Cancelled {
-        let saved = args.out.as_ref().map_or_else(
-            || "with --out they would have been written".to_owned(),
-            |path| format!("they are in {}", path.display()),
-        );
         return Err(Failure::Interrupted(format!(
-            "{} of {n_models} models were finished; {saved}",
+            "{} of {n_models} models were finished and printed",
             document.runs.len()
         )));
     }
-    if args.common.json {
-        print_json(&to_json(&document)?)
-    } else {
-        print(&sweep_report(&document, &terminal_style()))
-    }
+    Ok(())
 }

@@ -8,7 +8,7 @@ use superposition_lab::{ExploreOptions, TrainingDocument, train_tracked, write_m
 use crate::args::TrainArgs;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{print, print_json, terminal_style, to_json};
+use crate::output::{distinct, print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
@@ -22,6 +22,9 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     // Before the training, not after it.
     for path in std::iter::once(&args.out).chain(&args.history) {
         check_writable(path, overwrite)?;
+    }
+    if let Some(history) = &args.history {
+        distinct(("--out", &args.out), ("--history", history))?;
     }
     interrupt::listen()?;
 

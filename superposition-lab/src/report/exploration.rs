@@ -19,12 +19,26 @@ use crate::{
     TrainingDocument,
 };
 
-/// Most features whose interference is drawn.
-const MAX_HEATMAP: usize = 400;
+/// Most features whose interference is drawn: their matrix is 32 MB.
+const MAX_HEATMAP: usize = 2_000;
 
 /// The summary report of an exploration: configuration, headline numbers with what they are to
 /// be compared with, training curve, norms, dimensionality, interference, clusters, probes,
 /// neurons.
+///
+/// ```
+/// use std::ops::ControlFlow;
+/// use superposition_lab::report::exploration_report;
+/// use superposition_lab::viz::TextStyle;
+/// use superposition_lab::{ExploreOptions, explore};
+///
+/// let mut options = ExploreOptions::quick_start();
+/// options.recipe.train.n_steps = 3;
+/// let stop_at_once = &mut |_: &_| ControlFlow::Break(());
+/// let exploration = explore(&options, stop_at_once).unwrap();
+/// let report = exploration_report(&exploration, &TextStyle::default());
+/// assert!(report.starts_with("Toy model: 100 features in 20 hidden dimensions, sparsity 0.9"));
+/// ```
 #[must_use]
 pub fn exploration_report(exploration: &Exploration, style: &TextStyle) -> String {
     let mut summary = Summary::new(title(&exploration.recipe));
@@ -47,7 +61,13 @@ pub fn exploration_report(exploration: &Exploration, style: &TextStyle) -> Strin
         summary.norms = rows.iter().map(|row| row.norm).collect();
         summary.dimensionality = rows.iter().map(|row| row.dimensionality).collect();
         summary.interference = interference(&exploration.trained.model, rows);
-        summary.clusters = members(rows);
+        summary.clusters = reading.geometry.cluster_members();
+        if reading.geometry.n_represented > MAX_HEATMAP {
+            summary.warnings.push(format!(
+                "the heat map shows the first {MAX_HEATMAP} of {} represented features, and its statistics are of those",
+                reading.geometry.n_represented
+            ));
+        }
         summary.n_clustered = reading.geometry.n_represented;
         summary.tables = vec![probe_headlines(reading), probes(rows), neurons(reading)];
     } else {
@@ -96,6 +116,12 @@ pub fn sweep_report(document: &SweepDocument, style: &TextStyle) -> String {
         summary
             .warnings
             .push("the sweep was stopped: only models that were finished are shown".to_owned());
+    }
+    for run in &document.diverged {
+        summary.warnings.push(format!(
+            "the model at sparsity {} with seed {} diverged at step {}: it is in no statistic",
+            run.sparsity, run.seed, run.step
+        ));
     }
     summary.configuration = configuration(&document.recipe)
         .into_iter()
@@ -195,7 +221,8 @@ fn training_headlines(training: &TrainingSummary) -> Vec<Headline> {
             "batch loss",
             optional(training.last_loss),
             format!(
-                "mean of the last 100 steps; {} at the first",
+                "mean of the last {} steps; {} at the first",
+                training.steps.min(100),
                 optional(training.first_loss)
             ),
         ),
@@ -239,20 +266,6 @@ fn interference(model: &ToyModel, rows: &[FeatureReading]) -> Option<SelectedInt
     Some(SelectedInterference { features, values })
 }
 
-/// Clusters in order of their number.
-pub(super) fn members(rows: &[FeatureReading]) -> Vec<Vec<usize>> {
-    let mut clusters: Vec<Vec<usize>> = Vec::new();
-    for row in rows {
-        if let Some(cluster) = row.cluster {
-            if clusters.len() <= cluster {
-                clusters.resize_with(cluster + 1, Vec::new);
-            }
-            clusters[cluster].push(row.feature);
-        }
-    }
-    clusters
-}
-
 fn probe_headlines(reading: &Reading) -> SummaryTable {
     let probes = &reading.probes;
     let row = |name: &str, value: String, note: String| vec![name.to_owned(), value, note];
@@ -293,7 +306,7 @@ fn probe_headlines(reading: &Reading) -> SummaryTable {
                 "coverage",
                 optional(probes.coverage),
                 format!(
-                    "share of features with R^2 above {}",
+                    "share of features with R^2 of at least {}",
                     probes.coverage_r_squared
                 ),
             ),
@@ -321,7 +334,7 @@ fn probes(rows: &[FeatureReading]) -> SummaryTable {
                     row.feature.to_string(),
                     number(row.norm),
                     number(row.dimensionality),
-                    optional(row.mean_interference),
+                    number(row.mean_interference),
                     row.nearest.map_or_else(|| "-".to_owned(), |j| j.to_string()),
                     optional(row.max_cosine),
                     number(row.leverage),

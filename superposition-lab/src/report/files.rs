@@ -2,8 +2,8 @@
 
 use superposition_probe::{Polysemanticity, RotationBaseline};
 use superposition_viz::{
-    Headline, Summary, SummaryTable, TextStyle, histogram, key_values, section, summary_report,
-    table,
+    Headline, Square, Summary, SummaryTable, TextStyle, cosine_matrix, histogram, key_values,
+    section, summary_report, table,
 };
 
 use super::geometry::{headlines, warnings};
@@ -71,6 +71,11 @@ pub fn analysis_report(document: &AnalysisDocument, style: &TextStyle) -> String
     });
     let mut report = summary_report(&summary, style);
     let rows = document.rows();
+    let square = document.cosines.as_deref();
+    if let Some(square) = square.and_then(|cosines| Square::new(cosines, rows.len())) {
+        report.push('\n');
+        report.push_str(&cosine_matrix(square, style));
+    }
     let mut distribution = |title: &str, values: Vec<f64>| {
         if !values.is_empty() {
             report.push('\n');
@@ -116,25 +121,27 @@ pub fn probe_report(document: &ProbeDocument, style: &TextStyle) -> String {
         "{} labels from {} dimensions over {} samples",
         document.n_features, document.n_neurons, document.n_samples
     ));
-    summary.configuration = vec![
-        pair("mean held-out R^2", optional(document.mean_r_squared)),
-        pair(
+    summary.configuration = vec![pair("mean held-out R^2", optional(document.mean_r_squared))];
+    if document.probes.len() == document.n_features {
+        summary.configuration.push(pair(
             "the same for any full-rank linear map",
             format!(
                 "{} (labels of equal variance, activations linear in them)",
                 number(document.mean_r_squared_any_w)
             ),
-        ),
+        ));
+    }
+    summary.configuration.extend([
         pair(
             "coverage",
             format!(
-                "{} of the labels have held-out R^2 above {}",
+                "{} of the labels probed have held-out R^2 of at least {}",
                 document.coverage.map_or_else(|| "-".to_owned(), percent),
                 document.coverage_r_squared
             ),
         ),
         pair("seed of the split", document.seed.to_string()),
-    ];
+    ]);
     summary.tables = vec![
         SummaryTable {
             title: "Linear probes, held out".to_owned(),

@@ -1,6 +1,7 @@
 //! Text for every document of this crate, laid out by superposition-viz.
 //!
-//! Every figure printed is one of the document's JSON, rounded to four significant digits.
+//! Numbers are those of the document's JSON, rounded to three or four significant digits; only the
+//! heat map of interference is computed from W.
 
 mod exploration;
 mod files;
