@@ -13,7 +13,8 @@ use crate::samples::{self, Source};
 /// ```
 ///
 /// in [-1, 1], and 0 where the neuron or the feature is constant (so also for N < 2). NaN and infinity propagate to
-/// the row or column of their neuron or feature. Means are subtracted before anything is multiplied.
+/// the row or column of their neuron or feature. Values that differ by less than about 1e-146 pass for constant in part or
+/// altogether (their squares underflow): multiply them by a constant first. Means are subtracted before anything is multiplied.
 /// O(m n N) time in one product over blocks of samples, O(m n) memory.
 ///
 /// # Panics

@@ -57,13 +57,10 @@ pub fn compare_direction(probe: &[f64], direction: &[f64]) -> Option<DirectionCo
 }
 
 fn unit(vector: &[f64]) -> Option<Vec<f64>> {
-    let largest = vector.iter().fold(0.0_f64, |largest, value| {
-        if value.is_nan() {
-            f64::NAN
-        } else {
-            largest.max(value.abs())
-        }
-    });
+    // A NaN is not larger: it reaches every element through the norm.
+    let largest = vector
+        .iter()
+        .fold(0.0_f64, |largest, value| largest.max(value.abs()));
     if vector.iter().all(|&value| value == 0.0) {
         return None;
     }

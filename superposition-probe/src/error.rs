@@ -40,6 +40,28 @@ pub enum ProbeError {
         /// The row, 0-based.
         row: usize,
     },
+    /// Values differ, but the squares of their differences underflow: the row would pass for a constant one.
+    #[error(
+        "{what} hold values in row {row} that differ by so little that squares underflow; multiply them by a constant first"
+    )]
+    TooSmall {
+        /// Which argument.
+        what: &'static str,
+        /// The row, 0-based.
+        row: usize,
+    },
+    /// Neurons respond to so many of so many features that the features' correlations do not fit.
+    #[error(
+        "{n_chosen} of {n_features} features are responded to, and their correlations with all are more than {limit} values; raise min_abs_correlation or pass fewer features"
+    )]
+    TooManyCorrelations {
+        /// The number of features.
+        n_features: usize,
+        /// The number of features that some neuron responds to, as far as known.
+        n_chosen: usize,
+        /// The largest number of correlations.
+        limit: usize,
+    },
     /// An option is outside its range.
     #[error("{name} is {value}; it must be {expected}")]
     InvalidOption {

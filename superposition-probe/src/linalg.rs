@@ -95,7 +95,7 @@ fn cholesky(a: MatRef<'_, f64>) -> Option<Mat<f64>> {
     definite.then_some(l)
 }
 
-/// `rhs = a^+ rhs`, with eigenvalues up to n eps times the largest counted as zero.
+/// `rhs = a^+ rhs`, with eigenvalues up to 16 n eps times the largest counted as zero.
 fn solve_by_eigenvalues(a: MatRef<'_, f64>, mut rhs: MatMut<'_, f64>) -> Result<(), NoConvergence> {
     let n = a.nrows();
     let mut u = Mat::<f64>::zeros(n, n);

@@ -16,7 +16,12 @@ pub(crate) struct Centred<'a, T> {
     pub(crate) source: Source<'a, T>,
     pub(crate) mean: Vec<f64>,
     pub(crate) variance: Vec<f64>,
+    /// Whether a row has two different values. Its variance may have underflowed to 0 even then.
+    varies: Vec<bool>,
 }
+
+/// The smallest variance of a row that varies, about 1e-292: products of two rows keep their digits.
+const SMALLEST_VARIANCE: f64 = f64::MIN_POSITIVE / f64::EPSILON;
 
 impl<'a, T: Real> Centred<'a, T> {
     pub(crate) fn new(source: Source<'a, T>) -> Self {
@@ -25,10 +30,14 @@ impl<'a, T: Real> Centred<'a, T> {
         let mut first = vec![0.0; n_rows];
         let mut mean = vec![0.0; n_rows];
         let mut variance = vec![0.0; n_rows];
+        let mut varies = vec![false; n_rows];
         if n > 0 {
             source.for_each(0, |row, value| first[row] = value);
             for k in 0..n {
-                source.for_each(k, |row, value| mean[row] += value - first[row]);
+                source.for_each(k, |row, value| {
+                    mean[row] += value - first[row];
+                    varies[row] |= value != first[row];
+                });
             }
             for (mean, first) in mean.iter_mut().zip(&first) {
                 *mean = *mean / n as f64 + first;
@@ -47,19 +56,26 @@ impl<'a, T: Real> Centred<'a, T> {
             source,
             mean,
             variance,
+            varies,
         }
     }
 
-    /// Err if a variance overflows: the values themselves have been checked.
+    /// Err if a variance overflows or underflows: the values themselves have been checked.
     pub(crate) fn check_range(&self, what: &'static str) -> Result<(), ProbeError> {
         let too_large = |row: usize| {
             let square = self.mean[row] * self.mean[row];
             !(square.is_finite() && self.variance[row].is_finite())
         };
-        match (0..self.variance.len()).find(|&row| too_large(row)) {
-            Some(row) => Err(ProbeError::TooLarge { what, row }),
-            None => Ok(()),
+        let too_small = |row: usize| self.varies[row] && self.variance[row] < SMALLEST_VARIANCE;
+        for row in 0..self.variance.len() {
+            if too_large(row) {
+                return Err(ProbeError::TooLarge { what, row });
+            }
+            if too_small(row) {
+                return Err(ProbeError::TooSmall { what, row });
+            }
         }
+        Ok(())
     }
 
     pub(crate) fn n_rows(&self) -> usize {

@@ -133,10 +133,11 @@ pub struct Polysemanticity {
 /// [`polysemanticity_under_rotation`](crate::polysemanticity_under_rotation) beside it.
 ///
 /// Time O(m n N) for one product, and O(n N) once for each feature that any
-/// neuron responds to (for all, if n <= 256); memory O(m n), and O(n) for each of those.
+/// neuron responds to (for all, if n <= 256); memory O(m n), and n values for each of those, 2^28 values (2 GiB) at most.
 ///
 /// # Errors
-/// An option out of range; a matrix without rows or samples; NaN or infinity; values whose squares overflow.
+/// An option out of range; a matrix without rows or samples; NaN or infinity; values whose squares overflow, or
+/// underflow though the values differ; more than 2^28 / n features that some neuron responds to.
 ///
 /// # Panics
 /// Where the numbers of columns differ.
@@ -183,7 +184,7 @@ pub fn polysemanticity<A: Real, T: Real>(
         correlations.as_ref(),
         &gate,
         &mut FeatureCorrelations::new(&features),
-    );
+    )?;
     let dead_neurons = neurons
         .variance
         .iter()

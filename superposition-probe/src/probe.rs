@@ -104,6 +104,21 @@ impl ProbeOptions {
 ///
 /// Never call a feature decodable from R^2 alone: on `$h = W x$` with independent features of equal variance the
 /// R^2 of feature i *is* its leverage `$W_i^\top F^+ W_i$`, whose mean is rank / n for any W, random ones too.
+///
+/// ```
+/// use faer::Mat;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use superposition_probe::{ProbeOptions, ProbeResult, probe_feature};
+///
+/// // The neuron is twice the feature.
+/// let labels = Mat::from_fn(1, 50, |_, s| f64::from(s as u32 % 5));
+/// let activations = Mat::from_fn(1, 50, |_, s| 2.0 * labels[(0, s)]);
+/// let mut rng = ChaCha8Rng::seed_from_u64(0);
+/// let probe: ProbeResult =
+///     probe_feature(activations.as_ref(), labels.as_ref(), 0, &ProbeOptions::default(), &mut rng)?;
+/// assert!((probe.direction[0] - 0.5).abs() < 1e-5 && probe.r_squared.unwrap() > 0.999);
+/// # Ok::<(), superposition_probe::ProbeError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -190,7 +205,8 @@ pub fn probe_feature<A: Real, T: Real, R: Rng + ?Sized>(
 /// memory O(m (m + n)) and a few blocks, the activations are not copied.
 ///
 /// # Errors
-/// An option out of range; a matrix without rows; fewer than 2 samples; NaN or infinity; values whose squares overflow.
+/// An option out of range; a matrix without rows; fewer than 2 samples; NaN or infinity; values whose squares overflow, or
+/// underflow though the values differ.
 ///
 /// # Panics
 /// Where the numbers of columns differ.
@@ -232,7 +248,7 @@ pub fn probe_all_features<A: Real, T: Real, R: Rng + ?Sized>(
 ///
 /// # Errors
 /// An option out of range; a matrix without rows; an empty part or a repeated sample in the split; NaN or infinity;
-/// values whose squares overflow.
+/// values whose squares overflow, or underflow though the values differ.
 ///
 /// # Panics
 /// Where the numbers of columns differ, or the split names a sample that does not exist.

@@ -180,7 +180,8 @@ pub(crate) fn predict_into<A: Real>(
 /// O(N m (m + t)) for the moments in one pass, O(m^3 + m^2 t) for one factorisation; activations are not copied, memory is O(m (m + t)).
 ///
 /// # Errors
-/// A matrix without rows or samples; NaN or infinity in either; values whose squares overflow; a negative or
+/// A matrix without rows or samples; NaN or infinity in either; values whose squares overflow, or
+/// underflow though the values differ; a negative or
 /// non-finite penalty.
 ///
 /// # Panics

@@ -109,7 +109,7 @@ pub fn polysemanticity_under_rotation<A: Real, T: Real, R: Rng + ?Sized>(
     let rotations: Vec<Mat<f64>> = (0..n_rotations)
         .map(|_| random_rotation(neurons.n_rows(), rng))
         .collect();
-    let results = under_rotations(&neurons, &features, options, &rotations);
+    let results = under_rotations(&neurons, &features, options, &rotations)?;
     Ok(RotationBaseline {
         features_per_neuron: Spread::new(
             results
@@ -127,7 +127,7 @@ fn under_rotations<A: Real, T: Real>(
     features: &Centred<'_, T>,
     options: &PolysemanticityOptions,
     rotations: &[Mat<f64>],
-) -> Vec<Polysemanticity> {
+) -> Result<Vec<Polysemanticity>, ProbeError> {
     let m = neurons.n_rows();
     let (covariance, [cross]) = moments::covariances(neurons, [features]);
     let feature_scale = features.inverse_std();
@@ -161,7 +161,7 @@ fn under_rotations<A: Real, T: Real>(
         linalg::multiply(correlations.as_mut(), rotation.as_ref(), cross.as_ref());
         correlation::standardise(&mut correlations, scale, &feature_scale);
         let gate = Gate::new(options, neurons.n_samples(), kurtosis, &feature_kurtosis);
-        let selections = stepwise::select(correlations.as_ref(), &gate, &mut feature_correlations);
+        let selections = stepwise::select(correlations.as_ref(), &gate, &mut feature_correlations)?;
         let dead_neurons = scale.iter().filter(|&&scale| scale == 0.0).count();
         results.push(summarise(
             selections,
@@ -169,7 +169,7 @@ fn under_rotations<A: Real, T: Real>(
             gate.critical_correlation(),
         ));
     }
-    results
+    Ok(results)
 }
 
 /// Kurtosis of each rotated neuron, for each rotation, in one pass over the samples.
@@ -257,7 +257,7 @@ mod tests {
             .chain((0..6).map(|seed| geometry::random_rotation(5, seed)))
             .collect();
         let (h, x) = check(neurons.as_ref(), features.as_ref(), &options).unwrap();
-        let results = under_rotations(&h, &x, &options, &rotations);
+        let results = under_rotations(&h, &x, &options, &rotations).unwrap();
         for (rotation, result) in rotations.iter().zip(&results) {
             let rotated = geometry::rotate(rotation.as_ref(), neurons.as_ref());
             let direct = polysemanticity(rotated.as_ref(), features.as_ref(), &options).unwrap();

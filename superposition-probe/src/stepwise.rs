@@ -14,11 +14,11 @@
 
 use faer::{Mat, MatRef};
 
-use crate::Real;
 use crate::linalg;
 use crate::moments::Centred;
 use crate::samples::BLOCK;
 use crate::significance::Gate;
+use crate::{ProbeError, Real};
 
 /// Variance, of 1, below which a feature is determined by the chosen ones, or a neuron fully explained.
 const DETERMINED: f64 = 1e-9;
@@ -26,6 +26,9 @@ const DETERMINED: f64 = 1e-9;
 /// Up to so many features all their correlations come from the first pass, instead of a pass for each step; few in
 /// tests, so that they take both ways.
 const ALL_AT_ONCE: usize = if cfg!(test) { 4 } else { 256 };
+
+/// At most so many correlations among features are kept, 2 GiB; few in tests.
+const MOST_CORRELATIONS: usize = if cfg!(test) { 1 << 12 } else { 1 << 28 };
 
 /// What a neuron responds to.
 #[derive(Debug, Clone, Default)]
@@ -43,20 +46,36 @@ pub(crate) struct Selection {
 pub(crate) struct FeatureCorrelations<'a, T> {
     features: &'a Centred<'a, T>,
     inverse_std: Vec<f64>,
-    rows: Vec<Option<Vec<f64>>>,
+    /// The rows, as columns of a matrix for each pass.
+    passes: Vec<Mat<f64>>,
+    /// By feature: its pass and its column there.
+    places: Vec<Option<(usize, usize)>>,
 }
 
 impl<'a, T: Real> FeatureCorrelations<'a, T> {
     pub(crate) fn new(features: &'a Centred<'a, T>) -> Self {
         Self {
             inverse_std: features.inverse_std(),
-            rows: vec![None; features.n_rows()],
+            passes: Vec::new(),
+            places: vec![None; features.n_rows()],
             features,
         }
     }
 
     pub(crate) fn n_features(&self) -> usize {
-        self.rows.len()
+        self.places.len()
+    }
+
+    fn n_known(&self) -> usize {
+        self.passes.iter().map(Mat::ncols).sum()
+    }
+
+    /// Drops all rows if they take up more than half of the space.
+    fn make_room(&mut self) {
+        if self.n_known() * self.n_features() > MOST_CORRELATIONS / 2 {
+            self.passes.clear();
+            self.places.fill(None);
+        }
     }
 
     /// 1 for a feature that varies, 0 for a constant one.
@@ -67,16 +86,24 @@ impl<'a, T: Real> FeatureCorrelations<'a, T> {
             .collect()
     }
 
-    /// Makes these rows available, in one pass over the samples.
-    fn ensure(&mut self, wanted: impl Iterator<Item = usize>) {
-        let mut missing: Vec<usize> = wanted.filter(|&j| self.rows[j].is_none()).collect();
+    /// Makes these rows available, in one pass over the samples; Err if there are too many with those available already.
+    fn ensure(&mut self, wanted: impl Iterator<Item = usize>) -> Result<(), ProbeError> {
+        let mut missing: Vec<usize> = wanted.filter(|&j| self.places[j].is_none()).collect();
         missing.sort_unstable();
         missing.dedup();
         if missing.is_empty() {
-            return;
+            return Ok(());
         }
         if self.n_features() <= ALL_AT_ONCE {
             missing = (0..self.n_features()).collect();
+        }
+        let n_chosen = self.n_known() + missing.len();
+        if n_chosen > MOST_CORRELATIONS / self.n_features() {
+            return Err(ProbeError::TooManyCorrelations {
+                n_features: self.n_features(),
+                n_chosen,
+                limit: MOST_CORRELATIONS,
+            });
         }
         let mut products = Mat::zeros(self.n_features(), missing.len());
         let mut picked = Mat::zeros(missing.len(), BLOCK);
@@ -91,18 +118,20 @@ impl<'a, T: Real> FeatureCorrelations<'a, T> {
         });
         let n = self.features.n_samples() as f64;
         for (place, &j) in missing.iter().enumerate() {
-            let mut row = products.col_as_slice(place).to_vec();
+            let row = products.col_as_slice_mut(place);
             for (value, scale) in row.iter_mut().zip(&self.inverse_std) {
                 *value *= self.inverse_std[j] * scale / n;
             }
-            self.rows[j] = Some(row);
+            self.places[j] = Some((self.passes.len(), place));
         }
+        self.passes.push(products);
+        Ok(())
     }
 
     fn row(&self, j: usize) -> &[f64] {
-        self.rows[j]
-            .as_deref()
-            .expect("ensure() is called for a feature when it is chosen")
+        let (pass, place) =
+            self.places[j].expect("ensure() is called for a feature when it is chosen");
+        self.passes[pass].col_as_slice(place)
     }
 }
 
@@ -199,7 +228,8 @@ pub(crate) fn select<T: Real>(
     neuron_feature: MatRef<'_, f64>,
     gate: &Gate<'_>,
     correlations: &mut FeatureCorrelations<'_, T>,
-) -> Vec<Selection> {
+) -> Result<Vec<Selection>, ProbeError> {
+    correlations.make_room();
     let variances = correlations.variances();
     let mut states: Vec<State> = (0..neuron_feature.nrows())
         .map(|neuron| State {
@@ -217,12 +247,51 @@ pub(crate) fn select<T: Real>(
             states[neuron].choose(neuron, gate);
         }
         active.retain(|&neuron| states[neuron].chosen.is_some());
-        correlations.ensure(active.iter().filter_map(|&neuron| states[neuron].chosen));
+        correlations.ensure(active.iter().filter_map(|&neuron| states[neuron].chosen))?;
         for &neuron in &active {
             if let Some(s) = states[neuron].chosen {
                 states[neuron].take(s, correlations);
             }
         }
     }
-    states.into_iter().map(|state| state.selection).collect()
+    Ok(states.into_iter().map(|state| state.selection).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use superposition_testkit::geometry::random_uniform;
+
+    use super::*;
+    use crate::correlation::correlations;
+    use crate::polysemanticity::check;
+    use crate::{PolysemanticityOptions, polysemanticity};
+
+    /// 100 features have room for 40 rows here.
+    #[test]
+    fn too_many_rows_are_an_error_and_old_ones_make_room() {
+        let x = random_uniform(100, 400, 1);
+        let options = PolysemanticityOptions::default();
+        let result = polysemanticity(x.as_ref().subrows(0, 41), x.as_ref(), &options);
+        assert_eq!(
+            result,
+            Err(ProbeError::TooManyCorrelations {
+                n_features: 100,
+                n_chosen: 41,
+                limit: 1 << 12,
+            })
+        );
+        let (_, features) = check(x.as_ref(), x.as_ref(), &options).unwrap();
+        let mut rows = FeatureCorrelations::new(&features);
+        for first in [0, 30, 60] {
+            let part = x.as_ref().subrows(first, 30);
+            let (neurons, _) = check(part, x.as_ref(), &options).unwrap();
+            let (h, f) = (neurons.kurtosis(), features.kurtosis());
+            let gate = Gate::new(&options, 400, &h, &f);
+            let selections =
+                select(correlations(&neurons, &features).as_ref(), &gate, &mut rows).unwrap();
+            for (neuron, selection) in selections.iter().enumerate() {
+                assert_eq!(selection.features, [first + neuron]);
+            }
+        }
+    }
 }

@@ -3,8 +3,8 @@
 use superposition_probe::faer::{Mat, mat};
 use superposition_probe::{
     PolysemanticityOptions, ProbeError, ProbeOptions, RidgeOptions, Split, fit_ridge,
-    polysemanticity, polysemanticity_under_rotation, probe_all_features, probe_feature,
-    probe_on_split,
+    neuron_feature_correlations, polysemanticity, polysemanticity_under_rotation,
+    probe_all_features, probe_feature, probe_on_split,
 };
 use superposition_testkit::geometry::random_gaussian;
 
@@ -130,6 +130,28 @@ fn squares_that_overflow_are_errors() {
             row: 0
         })
     );
+}
+
+#[test]
+fn differences_whose_squares_underflow_are_errors() {
+    // A row that varies is not a dead one; one that does not vary may be as small as it likes.
+    let tiny = mat![[1e-200, 1e-200, 1e-200], [1e-200, -1e-200, 0.0]];
+    let y = mat![[1.0, 2.0, 4.0]];
+    let result = fit_ridge(tiny.as_ref(), y.as_ref(), &RidgeOptions::default());
+    let too_small = |what| ProbeError::TooSmall { what, row: 1 };
+    assert_eq!(result, Err(too_small("activations")));
+    let options = PolysemanticityOptions::default();
+    let result = polysemanticity(tiny.as_ref(), y.as_ref(), &options);
+    assert_eq!(result, Err(too_small("neurons")));
+    let result = polysemanticity(y.as_ref(), tiny.as_ref(), &options);
+    assert_eq!(result, Err(too_small("features")));
+    let constant = polysemanticity(tiny.as_ref().subrows(0, 1), y.as_ref(), &options).unwrap();
+    assert_eq!(constant.dead_neurons, 1);
+    // Where squares do not underflow, the scale is nothing.
+    let small = mat![[1e-145, 2e-145, 4e-145]];
+    let correlations = neuron_feature_correlations(small.as_ref(), y.as_ref());
+    assert!((correlations[(0, 0)] - 1.0).abs() < 1e-14);
+    assert!(polysemanticity(small.as_ref(), y.as_ref(), &options).is_ok());
 }
 
 #[test]
