@@ -36,6 +36,9 @@ pub fn feature_sparsity<T: Real>(activations: MatRef<'_, T>, threshold: f64) -> 
     inactive
 }
 
+/// The largest number of bins: more tell apart nothing but samples.
+const MAX_BINS: usize = 1 << 20;
+
 /// How values are sorted into bins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[cfg_attr(
@@ -66,7 +69,7 @@ pub enum Binning {
 )]
 #[non_exhaustive]
 pub struct MutualInformationOptions {
-    /// Number of bins of each of the two, at least 1. Default 10.
+    /// Number of bins of each of the two, from 1 to 2^20. Default 10.
     pub n_bins: usize,
     /// How values are sorted into them. Default [`Binning::EqualWidth`].
     pub binning: Binning,
@@ -123,10 +126,10 @@ pub struct MutualInformation {
 ///
 /// with K the numbers of occupied bins and N the number of samples (Miller and Madow's correction of each entropy).
 /// Every sample is in a bin, the largest value too. A constant variable has mutual information 0 with any other.
-/// O(N log N) time, O(N) memory whatever the number of bins.
+/// O(N log N) time (and O(N log `n_bins`)), O(N) memory whatever the number of bins.
 ///
 /// # Errors
-/// For fewer than two samples, a sample that is not finite, and no bins.
+/// For fewer than two samples, a sample that is not finite, and a number of bins that is 0 or above 2^20.
 ///
 /// # Panics
 /// If the lengths differ.
@@ -157,11 +160,11 @@ pub fn mutual_information<T: Real>(
         x.len(),
         y.len()
     );
-    if options.n_bins == 0 {
+    if !(1..=MAX_BINS).contains(&options.n_bins) {
         return Err(AnalysisError::InvalidOption {
             name: "n_bins",
-            value: 0.0,
-            expected: "at least 1",
+            value: options.n_bins as f64,
+            expected: "at least 1 and at most 2^20",
         });
     }
     if x.len() < 2 {
@@ -246,14 +249,15 @@ fn equal_width(values: &[f64], n_bins: usize) -> Vec<usize> {
         .iter()
         .map(|value| {
             let value = value / 2.0;
-            let guess = ((value - low / 2.0) / step) as usize;
-            let mut bin = guess.min(n_bins - 1);
-            // The quotient may fall on the wrong side of an edge; the edges decide.
-            while bin > 0 && value < edge(bin) {
-                bin -= 1;
-            }
-            while bin + 1 < n_bins && value >= edge(bin + 1) {
-                bin += 1;
+            // The last bin whose edge is not above the value, by bisection: the quotient by the step may fall on the wrong side of an edge, or of many where edges round to the same number.
+            let (mut bin, mut above) = (0, n_bins);
+            while above - bin > 1 {
+                let middle = bin.midpoint(above);
+                if value >= edge(middle) {
+                    bin = middle;
+                } else {
+                    above = middle;
+                }
             }
             bin
         })

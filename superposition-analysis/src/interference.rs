@@ -8,7 +8,7 @@ use faer::{Mat, MatRef};
 
 /// The cosine between every two features: `$\hat W_i \cdot \hat W_j$`, n x n.
 ///
-/// Symmetric; the diagonal is exactly 1 for a feature with a direction.
+/// In [-1, 1] and symmetric; the diagonal is exactly 1 for a feature with a direction.
 /// Row and column of a zero feature are 0, the diagonal included; a NaN feature makes its row and column NaN.
 /// O(n^2 m) time and **O(n^2) memory**: for large n use [`analyze`](crate::analyze) or [`feature_interference`], which never form this matrix.
 ///
@@ -25,7 +25,10 @@ pub fn cosines<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
     let mut cosines = product(units.transpose(), units);
     for j in 0..cosines.ncols() {
         for i in 0..j {
-            cosines[(j, i)] = cosines[(i, j)];
+            // Rounding may leave the product of parallel unit vectors beyond 1; NaN stays.
+            let cosine = cosines[(i, j)].clamp(-1.0, 1.0);
+            cosines[(i, j)] = cosine;
+            cosines[(j, i)] = cosine;
         }
         if directions.norms[j] > 0.0 && cosines[(j, j)].is_finite() {
             cosines[(j, j)] = 1.0;
@@ -52,8 +55,7 @@ pub fn interference_matrix<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
     let mut interference = cosines(w);
     for j in 0..interference.ncols() {
         for x in interference.col_as_slice_mut(j) {
-            // Rounding may leave the cosine of two parallel features an ulp above 1.
-            *x = if *x * *x > 1.0 { 1.0 } else { *x * *x };
+            *x *= *x;
         }
     }
     interference
@@ -138,7 +140,7 @@ pub fn interference_ranking<T: Real>(w: MatRef<'_, T>) -> Vec<usize> {
     ranking
 }
 
-/// The mean interference of any unit-norm tight frame of n features in m dimensions: `$\max\left(0, \frac{n - m}{m (n - 1)}\right)$`.
+/// From the number of features n, **then** the number of hidden dimensions m, the mean interference of any unit-norm tight frame of that size: `$\max\left(0, \frac{n - m}{m (n - 1)}\right)$`.
 ///
 /// It is the smallest that n directions can have.
 /// Digons, polygons and exact duplicates in equal numbers all reach it, so reaching it says that the directions are spread evenly, not that any two of them are far apart.
@@ -161,7 +163,7 @@ pub fn mean_interference_tight(n_features: usize, n_hidden: usize) -> f64 {
     (n - m) / (m * (n - 1.0))
 }
 
-/// The Welch bound: no n directions in m dimensions have a [`coherence`](crate::coherence) below `$\sqrt{\frac{n - m}{m (n - 1)}}$`.
+/// From the number of features n, **then** the number of hidden dimensions m, the Welch bound: no n directions in m dimensions have a [`coherence`](crate::coherence) below `$\sqrt{\frac{n - m}{m (n - 1)}}$`.
 ///
 /// 0 for n <= m, where orthogonal directions exist, and for m = 0.
 ///

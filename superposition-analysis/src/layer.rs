@@ -1,9 +1,9 @@
 //! The weight matrix of a layer: its feature directions and its spectrum.
 
-use crate::directions::Directions;
-use crate::leverage::rank;
+use crate::leverage::rank_of;
 use crate::linalg::singular_values;
-use crate::{AnalysisError, AnalysisOptions, DictionaryReport, Real, analyze};
+use crate::report::{analyze_directions, checked_directions};
+use crate::{AnalysisError, AnalysisOptions, DictionaryReport, Real};
 use faer::{Mat, MatRef};
 
 /// Which side of a weight matrix holds the features.
@@ -45,10 +45,10 @@ pub struct LayerSummary {
 ///
 /// The last two are between 1 and the rank, and are the number of singular values if all are equal: the effective rank weighs them as they are, the participation ratio by their fourth power, so that it follows the largest.
 /// Singular values are accurate to rounding of the largest.
-/// The cost of [`analyze`] and O(n m min(n, m)) for the singular values.
+/// The cost of [`analyze`](crate::analyze) and O(n m min(n, m)) for the singular values.
 ///
 /// # Errors
-/// As [`analyze`].
+/// As [`analyze`](crate::analyze).
 ///
 /// ```
 /// use superposition_analysis::{AnalysisOptions, Features, from_rows, layer_summary};
@@ -76,16 +76,15 @@ pub fn layer_summary<T: Real>(
         Features::Rows => weights.transpose(),
         Features::Columns => weights,
     };
-    let geometry = analyze(w, options)?;
-    let directions = Directions::new(w);
+    let directions = checked_directions(w, options)?;
     let scaled = Mat::from_fn(w.nrows(), w.ncols(), |i, j| {
         directions.units[(i, j)] * directions.relative[j]
     });
     let spectrum = singular_values(scaled.as_ref());
     Ok(LayerSummary {
         features,
-        geometry,
-        rank: rank(w),
+        geometry: analyze_directions(&directions, options),
+        rank: rank_of(&directions),
         effective_rank: effective_rank(&spectrum),
         participation_ratio: participation_ratio(&spectrum),
         singular_values: spectrum
@@ -107,7 +106,7 @@ fn effective_rank(spectrum: &[f64]) -> Option<f64> {
 }
 
 fn participation_ratio(spectrum: &[f64]) -> Option<f64> {
-    let second: f64 = spectrum.iter().map(|value| value.powi(2)).sum();
-    let fourth: f64 = spectrum.iter().map(|value| value.powi(4)).sum();
+    let second: f64 = spectrum.iter().map(|s| s * s).sum();
+    let fourth: f64 = spectrum.iter().map(|s| s * s * s * s).sum();
     (second > 0.0).then(|| second * second / fourth)
 }

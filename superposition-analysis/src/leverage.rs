@@ -58,7 +58,11 @@ pub fn leverage<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
 /// ```
 #[must_use]
 pub fn rank<T: Real>(w: MatRef<'_, T>) -> usize {
-    row_space(&Directions::new(w)).len()
+    rank_of(&Directions::new(w))
+}
+
+pub(crate) fn rank_of(directions: &Directions) -> usize {
+    row_space(directions).len()
 }
 
 /// A basis of the row space of W, by modified Gram-Schmidt with column pivoting.

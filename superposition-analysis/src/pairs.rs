@@ -143,8 +143,9 @@ impl Extreme {
 }
 
 impl Search<'_> {
+    /// Rounding may leave the dot product of parallel unit vectors beyond 1; NaN stays.
     fn cosine(&self, i: usize, j: usize) -> f64 {
-        dot(column(self.units, i), column(self.units, j))
+        dot(column(self.units, i), column(self.units, j)).clamp(-1.0, 1.0)
     }
 
     /// One tile: rows `rows` and columns `columns` of the matrix of cosines, which are equal for a tile on the diagonal.
@@ -181,8 +182,9 @@ impl Search<'_> {
                     self.consider(&mut found.most_opposed[j], Side::MostOpposed, cosine, j, i);
                 }
             }
+            let largest = high.max(-low);
             if let Some(threshold) = self.threshold
-                && high.max(-low).powi(2) > threshold - 4.0 * self.margin
+                && largest * largest > threshold - 4.0 * self.margin
             {
                 for (&cosine, i) in cosines.iter().zip(rows.clone()) {
                     if self.is_edge(cosine, threshold, i, j) {
@@ -241,8 +243,8 @@ impl Search<'_> {
         if cosine.is_nan() {
             return false;
         }
-        // Rounding may leave the cosine of two parallel features an ulp above 1.
-        self.cosine(i, j).powi(2).min(1.0) > threshold
+        let exact = self.cosine(i, j);
+        exact * exact > threshold
     }
 }
 
@@ -310,13 +312,17 @@ mod tests {
     use proptest::prelude::*;
     use superposition_testkit::strategy;
 
+    fn exact_cosine(units: MatRef<'_, f64>, i: usize, j: usize) -> f64 {
+        dot(column(units, i), column(units, j)).clamp(-1.0, 1.0)
+    }
+
     /// What the pass promises, by two loops over the fixed-order dot product.
     fn naive(units: MatRef<'_, f64>) -> (Vec<Option<Extreme>>, Vec<Option<Extreme>>) {
         let n = units.ncols();
         let extreme = |sign: f64, i: usize| {
             let mut best = NONE;
             for j in (0..n).filter(|&j| j != i) {
-                let value = sign * dot(column(units, i), column(units, j));
+                let value = sign * exact_cosine(units, i, j);
                 best.improve(Extreme { value, index: j });
             }
             (n > 1).then_some(Extreme {
@@ -350,7 +356,8 @@ mod tests {
             let mut clusters = UnionFind::new(units.ncols());
             for j in 0..units.ncols() {
                 for i in 0..j {
-                    if dot(column(units, i), column(units, j)).powi(2).min(1.0) > threshold {
+                    let cosine = exact_cosine(units, i, j);
+                    if cosine * cosine > threshold {
                         clusters.join(i, j);
                     }
                 }

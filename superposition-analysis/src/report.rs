@@ -151,6 +151,16 @@ pub struct FeatureRow {
 /// With the feature `serde` the keys of the JSON object are the names of the fields; `features` is left out.
 /// Norm-weighted quantities (norms, `frobenius_sq`, dimensionalities, frame potential and tightness) are over all features;
 /// what is about pairs of directions is over the represented ones, `mean_interference_all` excepted.
+///
+/// ```
+/// use superposition_analysis::{AnalysisOptions, analyze, from_columns};
+/// // An antipodal pair in the plane.
+/// let w = from_columns(&[1.0, 0.0, -1.0, 0.0], 2, 2);
+/// let report = analyze(w, &AnalysisOptions::default())?;
+/// assert_eq!(report.feature_dimensionality.mean, 0.5);
+/// assert_eq!(report.min_cosine.unwrap().value, -1.0);
+/// # Ok::<(), superposition_analysis::AnalysisError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
@@ -242,6 +252,17 @@ pub fn analyze<T: Real>(
     w: MatRef<'_, T>,
     options: &AnalysisOptions,
 ) -> Result<DictionaryReport, AnalysisError> {
+    Ok(analyze_directions(
+        &checked_directions(w, options)?,
+        options,
+    ))
+}
+
+/// Checks the options and the matrix, and takes the matrix apart.
+pub(crate) fn checked_directions<T: Real>(
+    w: MatRef<'_, T>,
+    options: &AnalysisOptions,
+) -> Result<Directions, AnalysisError> {
     options.validate()?;
     let (m, n) = w.shape();
     if m == 0 || n == 0 {
@@ -251,16 +272,24 @@ pub fn analyze<T: Real>(
         });
     }
     check_finite(w)?;
-    let directions = Directions::new(w);
+    Ok(Directions::new(w))
+}
+
+/// As [`analyze`], from what [`checked_directions`] returns.
+pub(crate) fn analyze_directions(
+    directions: &Directions,
+    options: &AnalysisOptions,
+) -> DictionaryReport {
+    let (m, n) = directions.units.shape();
     let represented = directions.represented(options.min_norm);
 
     let frame = directions.frame(options.threads);
-    let dimensionality = dimensionality_of(&directions, &frame);
+    let dimensionality = dimensionality_of(directions, &frame);
     let potential = frame.potential();
     drop(frame);
-    let interference = Interference::new(&directions, &represented, options.threads);
+    let interference = Interference::new(directions, &represented, options.threads);
     let pairs = RepresentedPairs::new(
-        &directions,
+        directions,
         &represented,
         Some(options.cluster_threshold),
         options.threads,
@@ -285,14 +314,14 @@ pub fn analyze<T: Real>(
         })
         .collect();
 
-    Ok(DictionaryReport {
+    DictionaryReport {
         n_features: n,
         n_hidden: m,
         n_represented: represented.len(),
-        feature_norms: summarize_norms(&directions),
+        feature_norms: summarize_norms(directions),
         min_norm: options.min_norm,
         frobenius_sq: directions.rescale(frobenius_sq, 2),
-        dimensions_per_feature: dimensions_per_feature_of(&directions),
+        dimensions_per_feature: dimensions_per_feature_of(directions),
         total_dimensionality: dimensionality.iter().sum(),
         feature_dimensionality: DimensionalitySummary {
             mean: mean(&dimensionality),
@@ -308,10 +337,10 @@ pub fn analyze<T: Real>(
         min_cosine: pairs.min_cosine(),
         welch_bound: welch_bound(represented.len(), m),
         frame_potential: directions.rescale(potential, 4),
-        tightness: tightness_of(&directions, potential),
+        tightness: tightness_of(directions, potential),
         clusters: clusters.summary(),
         features,
-    })
+    }
 }
 
 /// The means of cos^2.
@@ -355,7 +384,8 @@ impl Interference {
 fn summarize_norms(directions: &Directions) -> NormSummary {
     let scaled = &directions.relative;
     let mean = mean(scaled);
-    let variance = scaled.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / scaled.len() as f64;
+    let variance =
+        scaled.iter().map(|r| (r - mean) * (r - mean)).sum::<f64>() / scaled.len() as f64;
     NormSummary {
         mean: directions.rescale(mean, 1),
         std: directions.rescale(variance.sqrt(), 1),

@@ -90,6 +90,16 @@ fn samples_of_mutual_information() {
     );
     let none = options.with_n_bins(0);
     assert!(mutual_information(&[1.0, 2.0], &[1.0, 2.0], &none).is_err());
+    let most = options.with_n_bins(1 << 20);
+    assert!(mutual_information(&[1.0, 2.0], &[1.0, 2.0], &most).is_ok());
+    for binning in [Binning::EqualWidth, Binning::EqualFrequency] {
+        let beyond = options.with_n_bins((1 << 20) + 1).with_binning(binning);
+        let error = mutual_information(&[1.0, 2.0], &[1.0, 2.0], &beyond).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "`n_bins` is 1048577; it must be at least 1 and at most 2^20"
+        );
+    }
 }
 
 #[test]

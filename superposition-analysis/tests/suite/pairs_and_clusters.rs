@@ -70,6 +70,40 @@ fn equal_features_are_one_cluster_and_quick() {
 }
 
 #[test]
+fn copies_at_other_scales_have_a_cosine_of_one_at_most() {
+    // The unit vectors differ in their last bits, and the product of the second and the third is an ulp above 1.
+    for sign in [1.0, -1.0] {
+        let w = [9.0, 8.0, 27.0, 24.0, sign * 63.0, sign * 56.0];
+        let w = from_columns(&w, 2, 3);
+        let report = analyze(w, &AnalysisOptions::default()).unwrap();
+        let first_two = PairCosine {
+            value: 1.0,
+            i: 0,
+            j: 1,
+        };
+        assert_eq!(report.coherence, Some(first_two));
+        assert_eq!(report.max_cosine, Some(first_two));
+        let last = report.features[2];
+        let (cosine, other) = if sign > 0.0 {
+            (last.max_cosine, last.nearest)
+        } else {
+            (last.min_cosine, last.most_opposed)
+        };
+        assert_eq!((cosine, other), (Some(sign), Some(0)));
+    }
+    for a in 1..40 {
+        for b in 1..a {
+            let w = Mat::from_fn(2, 3, |i, j| f64::from([a, b][i] * [1, 3, -7][j]));
+            let all = cosines(w.as_ref());
+            for pair in [(0, 1), (0, 2), (1, 2)] {
+                assert!(all[pair].abs() <= 1.0, "{a} {b}: {}", all[pair]);
+            }
+            assert!(coherence(w.as_ref()).unwrap().value <= 1.0, "{a} {b}");
+        }
+    }
+}
+
+#[test]
 fn the_first_pair_wins_whatever_its_sign() {
     let w = from_columns(&[1.0, 0.0, 0.0, 1.0, 0.0, -1.0, 1.0, 0.0], 2, 4);
     let found = coherence(w).unwrap();
