@@ -41,6 +41,11 @@ impl Run for AdamStep<'_> {
             second,
             gradient,
         } = self;
+        let n = parameters.len();
+        assert!(
+            first.len() == n && second.len() == n && gradient.len() == n,
+            "a moment or a gradient for each of {n} parameters"
+        );
         let (p, p_rest) = parameters.as_chunks_mut::<LANES>();
         let (m, m_rest) = first.as_chunks_mut::<LANES>();
         let (v, v_rest) = second.as_chunks_mut::<LANES>();

@@ -28,11 +28,13 @@ pub(crate) unsafe fn vectorize<R: Run>(simd: Avx2, run: R) -> R::Output {
     run.run(simd)
 }
 
-/// Calls intrinsics that are safe but for the instructions they need.
+/// Calls intrinsics that are safe but for the instructions they need: those that take no pointer.
+///
+/// Arguments are variables, or halves of them, so nothing but the calls is in the unsafe block.
 macro_rules! intrinsics {
-    ($($call:expr),+) => {
+    ($($intrinsic:ident $(::<$constant:tt>)? ($($argument:ident $(. $half:tt)?),*)),+) => {
         // SAFETY: `self` is the proof that the machine has AVX2 and FMA.
-        unsafe { ($($call),+) }
+        unsafe { ($($intrinsic $(::<$constant>)? ($($argument $(. $half)?),*)),+) }
     };
 }
 
@@ -106,10 +108,12 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn where_positive(self, z: Self::F, a: Self::F) -> Self::F {
         let zero = intrinsics!(_mm256_setzero_ps());
-        intrinsics!(
-            _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(z.0, zero), a.0),
-            _mm256_and_ps(_mm256_cmp_ps::<_CMP_GT_OQ>(z.1, zero), a.1)
-        )
+        // "Not at most" is true of NaN.
+        let passes = intrinsics!(
+            _mm256_cmp_ps::<_CMP_NLE_UQ>(z.0, zero),
+            _mm256_cmp_ps::<_CMP_NLE_UQ>(z.1, zero)
+        );
+        intrinsics!(_mm256_and_ps(passes.0, a.0), _mm256_and_ps(passes.1, a.1))
     }
 
     #[inline(always)]
@@ -131,40 +135,40 @@ impl Simd for Avx2 {
 
     #[inline(always)]
     fn xor_rotate_16(self, a: Self::U, b: Self::U) -> Self::U {
-        intrinsics!(_mm256_shuffle_epi8(
-            _mm256_xor_si256(a, b),
+        // SAFETY: `self` is the proof of AVX2.
+        let bytes = unsafe {
             _mm256_broadcastsi128_si256(_mm_setr_epi8(
-                2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13
+                2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13,
             ))
-        ))
+        };
+        let x = intrinsics!(_mm256_xor_si256(a, b));
+        intrinsics!(_mm256_shuffle_epi8(x, bytes))
     }
 
     #[inline(always)]
     fn xor_rotate_12(self, a: Self::U, b: Self::U) -> Self::U {
         let x = intrinsics!(_mm256_xor_si256(a, b));
-        intrinsics!(_mm256_or_si256(
-            _mm256_slli_epi32::<12>(x),
-            _mm256_srli_epi32::<20>(x)
-        ))
+        let (left, right) = intrinsics!(_mm256_slli_epi32::<12>(x), _mm256_srli_epi32::<20>(x));
+        intrinsics!(_mm256_or_si256(left, right))
     }
 
     #[inline(always)]
     fn xor_rotate_8(self, a: Self::U, b: Self::U) -> Self::U {
-        intrinsics!(_mm256_shuffle_epi8(
-            _mm256_xor_si256(a, b),
+        // SAFETY: `self` is the proof of AVX2.
+        let bytes = unsafe {
             _mm256_broadcastsi128_si256(_mm_setr_epi8(
-                3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14
+                3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14,
             ))
-        ))
+        };
+        let x = intrinsics!(_mm256_xor_si256(a, b));
+        intrinsics!(_mm256_shuffle_epi8(x, bytes))
     }
 
     #[inline(always)]
     fn xor_rotate_7(self, a: Self::U, b: Self::U) -> Self::U {
         let x = intrinsics!(_mm256_xor_si256(a, b));
-        intrinsics!(_mm256_or_si256(
-            _mm256_slli_epi32::<7>(x),
-            _mm256_srli_epi32::<25>(x)
-        ))
+        let (left, right) = intrinsics!(_mm256_slli_epi32::<7>(x), _mm256_srli_epi32::<25>(x));
+        intrinsics!(_mm256_or_si256(left, right))
     }
 
     #[inline(always)]
@@ -203,19 +207,18 @@ impl Simd for Avx2 {
         let last = self.load_u(&limit.last);
         let ever = self.load_u(&limit.ever);
         // There is no unsigned comparison: u <= last exactly where u is the smaller of the two.
-        let active = intrinsics!(_mm256_and_si256(
-            _mm256_cmpeq_epi32(_mm256_min_epu32(u, last), u),
-            ever
-        ));
-        let mask = intrinsics!(_mm256_movemask_ps(_mm256_castsi256_ps(active))) as u8;
+        let smaller = intrinsics!(_mm256_min_epu32(u, last));
+        let below = intrinsics!(_mm256_cmpeq_epi32(smaller, u));
+        let active = intrinsics!(_mm256_and_si256(below, ever));
+        let active = intrinsics!(_mm256_castsi256_ps(active));
+        let mask = intrinsics!(_mm256_movemask_ps(active)) as u8;
         let order = &ACTIVE_FIRST[usize::from(mask)];
         // SAFETY: the entry is 64 bits, any alignment will do; `self` is the proof of AVX2.
         let order = unsafe { _mm256_cvtepu8_epi32(_mm_loadl_epi64(order.as_ptr().cast())) };
         self.store_u(to_draws, intrinsics!(_mm256_permutevar8x32_epi32(u, order)));
-        self.store_u(
-            to_indices,
-            intrinsics!(_mm256_add_epi32(order, _mm256_set1_epi32(first as i32))),
-        );
+        let first = first as i32;
+        let first = intrinsics!(_mm256_set1_epi32(first));
+        self.store_u(to_indices, intrinsics!(_mm256_add_epi32(order, first)));
         mask.count_ones() as usize
     }
 }

@@ -7,6 +7,15 @@ use super::simd::{Chunk, Simd};
 /// The widest panel of hidden dimensions, in chunks: its sums stay in registers.
 const PANEL: usize = 4;
 
+/// Asserts that h has a row for each sample and W has whole rows.
+#[inline(always)]
+fn assert_lengths(shard: &Shard, h: &[Chunk], w: &[Chunk], stride: usize) {
+    assert!(
+        stride > 0 && w.len().is_multiple_of(stride) && h.len() == shard.n_samples() * stride,
+        "rows of {stride} chunks: of W, and of h for each sample"
+    );
+}
+
 /// `$h = \sum_i x_i W_i$` over the active i, for every sample of the shard.
 ///
 /// W has n rows, one for each feature, and h one for each sample, of `stride` chunks.
@@ -22,6 +31,7 @@ impl Run for EncodeShard<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
+        assert_lengths(self.shard, self.h, self.w, self.stride);
         let mut first = 0;
         while first < self.stride {
             first += match self.stride - first {
@@ -73,6 +83,7 @@ impl Run for EncoderGradient<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
+        assert_lengths(self.shard, self.h_gradient, self.w_gradient, self.stride);
         let mut first = 0;
         while first < self.stride {
             first += match self.stride - first {

@@ -10,7 +10,7 @@ const PANEL: usize = 4;
 
 /// For every sample of the shard, `$z = b + \sum_i x_i G_i$` over the active i, its g, and `$D_i \mathrel{+}= x_i g$`.
 ///
-/// G and D have n rows of `x.len()` chunks. All sums run over the samples in order and, within one, over its active
+/// G has n rows of `x.len()` chunks, and D at least as many. All sums run over the samples in order and, within one, over its active
 /// features in order, so the bits do not depend on the panels.
 pub(crate) struct GramShard<'a> {
     pub(crate) residual: Residual<'a>,
@@ -27,6 +27,13 @@ impl Run for GramShard<'_> {
     #[inline(always)]
     fn run<S: Simd>(mut self, simd: S) {
         let stride = self.x.len();
+        self.residual.assert_lengths(stride);
+        assert!(
+            self.gram.len().is_multiple_of(stride)
+                && self.d.len().is_multiple_of(stride)
+                && self.d.len() >= self.gram.len(),
+            "G and D have rows of {stride} chunks, and D has those of G"
+        );
         let mut first = 0;
         while first < stride {
             first += match stride - first {

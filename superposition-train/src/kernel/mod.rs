@@ -21,6 +21,9 @@ mod sample;
 mod scalar;
 mod simd;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use adam::{AdamFactors, AdamStep};
 pub(crate) use direct::{EncodeShard, EncoderGradient};
 pub(crate) use gram::GramShard;

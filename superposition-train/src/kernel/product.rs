@@ -41,6 +41,10 @@ impl Run for Product<'_> {
             accumulate,
             packed,
         } = self;
+        assert!(
+            stride > 0 && out.len().is_multiple_of(stride) && b.len().is_multiple_of(stride),
+            "rows of {stride} chunks"
+        );
         let inner = b.len() / stride;
         for (tile, out) in out.chunks_mut(ROWS * stride).enumerate() {
             let n_rows = out.len() / stride;

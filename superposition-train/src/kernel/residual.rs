@@ -23,6 +23,21 @@ pub(crate) struct Residual<'a> {
 }
 
 impl Residual<'_> {
+    /// Asserts that there is a chunk of everything for each of `outputs` chunks, and at least one.
+    #[inline(always)]
+    pub(crate) fn assert_lengths(&self, outputs: usize) {
+        assert!(
+            outputs > 0
+                && [
+                    self.bias.len(),
+                    self.scale.len(),
+                    self.loss.len(),
+                    self.bias_gradient.len()
+                ] == [outputs; 4],
+            "the residuals of {outputs} chunks"
+        );
+    }
+
     /// `$g$` of a chunk of outputs z, with x given.
     #[inline(always)]
     pub(crate) fn gradient<S: Simd>(&mut self, simd: S, chunk: usize, z: S::F, x: &Chunk) -> S::F {
@@ -66,6 +81,8 @@ impl Run for ResidualShard<'_> {
             x,
             z,
         } = self;
+        residual.assert_lengths(x.len());
+        assert_eq!(z.len(), shard.n_samples() * x.len(), "z of every sample");
         for ((indices, values), z) in shard.samples().zip(z.chunks_exact_mut(x.len())) {
             scatter(x, indices, values);
             for (chunk, (z, x)) in z.iter_mut().zip(&*x).enumerate() {

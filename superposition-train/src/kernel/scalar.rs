@@ -65,7 +65,8 @@ impl Simd for Scalar {
 
     #[inline(always)]
     fn where_positive(self, z: Self::F, a: Self::F) -> Self::F {
-        from_fn(|k| if z[k] > 0.0 { a[k] } else { 0.0 })
+        // Not `z > 0`, which would hide NaN.
+        from_fn(|k| if z[k] <= 0.0 { 0.0 } else { a[k] })
     }
 
     #[inline(always)]

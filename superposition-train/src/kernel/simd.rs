@@ -67,7 +67,7 @@ pub(crate) trait Simd: Copy {
     fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
     /// `if 0 > a { 0 } else { a }`: NaN stays NaN.
     fn relu(self, a: Self::F) -> Self::F;
-    /// `if z > 0 { a } else { 0 }`.
+    /// `if z <= 0 { 0 } else { a }`: NaN in z lets a pass.
     fn where_positive(self, z: Self::F, a: Self::F) -> Self::F;
 
     /// Loads.
