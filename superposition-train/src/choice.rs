@@ -56,7 +56,9 @@ impl FromStr for Kernel {
 /// In which form a step computes the loss and its gradient: a choice of speed that changes the order of summation.
 ///
 /// The forms are equal in exact arithmetic and differ by rounding, so a training is reproducible bit by bit within
-/// one form. [`StepForm::Auto`] depends on nothing but the shapes and the probabilities.
+/// one form. [`StepForm::Auto`] depends on nothing but the shapes and the probabilities: it takes the Gram form where
+/// few features are active (`$pn$` small beside m) and n is at most about 2000, and else the direct form. With n
+/// features, m hidden dimensions, B samples a step and mean probability p:
 ///
 /// ```
 /// use superposition_train::StepForm;
@@ -69,12 +71,14 @@ impl FromStr for Kernel {
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum StepForm {
-    /// The form that a committed cost rule expects to be faster.
+    /// The form that a committed cost rule expects to be faster; never the Gram form where G would take more than 2^22
+    /// f32.
     #[default]
     Auto,
-    /// Through the n x n matrix `$G = W^\top W_\mathrm{dec}$`, by its rows of active features: `$O(pn^2)$` a sample.
+    /// Through the n x n matrix `$G = W^\top W_\mathrm{dec}$`, by its rows of active features: `$O(B p n^2 + n^2 m)$`
+    /// a step, and memory for G and two more such matrices, `$3 n^2$` f32, besides `$O(nm)$`.
     Gram,
-    /// Through the hidden layer: `$O(mn)$` a sample.
+    /// Through the hidden layer: `$O(Bnm)$` a step, and memory for `$O(nm)$` f32.
     Direct,
 }
 

@@ -6,6 +6,7 @@ use faer::{Mat, MatRef};
 use rand::Rng;
 use superposition_model::{SaeConfig, SaeDimensions, SaeLoss, SparseAutoencoder};
 
+use crate::step::{PER_PARAMETER, SHARD_SAMPLES, check_elements};
 use crate::{Adam, AdamConfig, Schedule, StopReason, Stream, TrainError, stream_rng};
 
 /// The samples that are encoded at a time when latents are counted.
@@ -33,7 +34,7 @@ pub struct SaeTrainOptions {
     pub l1_warmup_steps: usize,
     /// The number of steps: at least 1; 10,000 by default.
     pub n_steps: usize,
-    /// The samples of a step: at least 1; 1024 by default.
+    /// The samples of a step: at least 1; 1024 by default. They are held in memory all at once.
     pub batch_size: usize,
     /// All that chance depends on: 0 by default.
     pub seed: u64,
@@ -170,19 +171,23 @@ pub struct TrainedSae {
 /// Trains a sparse autoencoder on activations (d_in x N, a sample per column).
 ///
 /// It starts from [`SparseAutoencoder::random`] with [`stream_rng`]`(seed, Stream::Initialization, 0, 0)`. Step k
-/// (from 1) draws `batch_size` columns with replacement, each column index as `$\lfloor u N / 2^{64} \rfloor$` of one u64 from
-/// `stream_rng(seed, Stream::Data, k - 1, 0)`; computes the loss and its gradient; takes from the gradient of each
+/// (from 1) draws `batch_size` columns with replacement, each column index as `$\lfloor u N / 2^{64} \rfloor$` of one u64,
+/// each 64 of them from `stream_rng(seed, Stream::Data, k - 1, shard)`; computes the loss and its gradient; takes from the gradient of each
 /// decoder column its part along that column; makes a step of [`Adam`]; and scales the decoder columns to norm 1. Then
 /// it calls `observe`, which can end the training.
 ///
-/// Ends are those of [`train`](crate::train): a loss that is not finite ends it as `Diverged`, before the update and
-/// without calling `observe`. Dead latents are counted at the end and not revived.
+/// # Ends
+/// Those of [`train`](crate::train): a loss that is not finite ends it as `Diverged`, before the update and without
+/// calling `observe`; and so does any other end with parameters that are not all finite. Dead latents are counted at
+/// the end and not revived.
 ///
 /// # Bits
 /// The same options and activations give the same bits on one machine. The products go through faer, so unlike
 /// [`train`](crate::train) this promises nothing across instruction sets.
 ///
-/// Costs `5 d_in d_sae batch_size` multiplications a step and `d_in d_sae N` at the end, with memory for a batch.
+/// # Cost
+/// `5 d_in d_sae batch_size` multiplications a step and `d_in d_sae N` at the end, with memory for a batch and four
+/// numbers for each parameter.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -201,8 +206,8 @@ pub struct TrainedSae {
 /// ```
 ///
 /// # Errors
-/// [`TrainError`] if an option is out of its range, if there are no activations, or, naming it, if one of them is NaN
-/// or infinite. Nothing is trained then.
+/// [`TrainError`] if an option is out of its range, if parameters and batch would take more than 2^32 f32, if there are
+/// no activations, or, naming it, if one of them is NaN or infinite. Nothing is allocated or trained then.
 ///
 /// # References
 /// Bricken et al. 2023, *Towards Monosemanticity*, appendix on the autoencoder: the constraint on the decoder and the
@@ -219,6 +224,7 @@ pub fn train_sparse_autoencoder(
         d_sae: options.d_sae,
     });
     config.validate()?;
+    check_work(&config, options.batch_size)?;
     if n_samples == 0 {
         return Err(TrainError::Zero {
             name: "the number of activations",
@@ -243,13 +249,15 @@ pub fn train_sparse_autoencoder(
     let mut losses = Vec::new();
     let mut stop = StopReason::Finished;
     for k in 0..n_steps {
-        let mut rng = stream_rng(options.seed, Stream::Data, k as u64, 0);
-        for s in 0..options.batch_size {
-            let draw = u128::from(rng.next_u64()) * n_samples as u128;
-            batch
-                .as_mut()
-                .col_mut(s)
-                .copy_from(activations.col((draw >> 64) as usize));
+        for (shard, first) in (0..options.batch_size).step_by(SHARD_SAMPLES).enumerate() {
+            let mut rng = stream_rng(options.seed, Stream::Data, k as u64, shard as u32);
+            for s in first..options.batch_size.min(first + SHARD_SAMPLES) {
+                let draw = u128::from(rng.next_u64()) * n_samples as u128;
+                batch
+                    .as_mut()
+                    .col_mut(s)
+                    .copy_from(activations.col((draw >> 64) as usize));
+            }
         }
         let loss = model.loss_and_gradient_into(batch.as_ref(), options.penalty(k), &mut gradient);
         losses.push(loss);
@@ -277,13 +285,12 @@ pub fn train_sparse_autoencoder(
             break;
         }
     }
-    if stop.is_finished()
-        && !model
-            .parameters()
-            .iter()
-            .all(|parameter| parameter.is_finite())
+    if !model
+        .parameters()
+        .iter()
+        .all(|parameter| parameter.is_finite())
     {
-        stop = StopReason::Diverged { step: n_steps };
+        stop = StopReason::Diverged { step: losses.len() };
     }
     let n_dead = count_dead(&model, activations);
     Ok(TrainedSae {
@@ -292,6 +299,16 @@ pub fn train_sparse_autoencoder(
         stop,
         n_dead,
     })
+}
+
+/// Refuses a training that would take too much, before anything of it is allocated.
+fn check_work(config: &SaeConfig, batch_size: usize) -> Result<(), TrainError> {
+    let SaeDimensions { d_in, d_sae } = config.dimensions;
+    let parameters = PER_PARAMETER * config.n_parameters()? as u128;
+    let batch = d_in as u128 * batch_size as u128;
+    // Latents: while they are counted, and, with their gradients, in the step.
+    let tiles = TILE as u128 * (d_in as u128 + d_sae as u128);
+    check_elements("this training", parameters + batch + tiles)
 }
 
 /// How many latents are 0 for every sample.

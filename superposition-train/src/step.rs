@@ -1,6 +1,8 @@
 //! The loss of a step and its gradient, from a model's parameters and the step's random numbers.
 
-use superposition_model::{Coupling, Dimensions, Output, ParameterLayout, ToyModel};
+use superposition_model::{
+    Coupling, Dimensions, Output, ParameterLayout, ToyModel, ToyModelConfig,
+};
 
 use crate::kernel::{
     Chunk, Coefficients, EncodeShard, EncoderGradient, GramShard, Instructions, LANES, Product,
@@ -11,8 +13,11 @@ use crate::{StepForm, Stream, Task, TrainError, stream};
 /// The samples that are drawn from one generator: a change is value-breaking.
 pub(crate) const SHARD_SAMPLES: usize = 64;
 
-/// The most f32 that the work space may take: 2^32 (16 GiB).
+/// The most f32 that a training may take, parameters and work space: 2^32 (16 GiB).
 const MAX_WORK: u64 = 1 << 32;
+
+/// The numbers for each parameter: itself, its gradient and Adam's moments.
+pub(crate) const PER_PARAMETER: u128 = 4;
 
 /// Cost of a sample in the Gram form, for each output: the residual, and an active feature's two loads, two
 /// multiply-adds and a store. In units of about a multiply-add of a product; measured on AMD Zen 4.
@@ -59,6 +64,50 @@ pub(crate) fn choose(
     } else {
         StepForm::Direct
     }
+}
+
+/// Refuses what takes more than [`MAX_WORK`].
+pub(crate) fn check_elements(what: &'static str, elements: u128) -> Result<(), TrainError> {
+    if elements > u128::from(MAX_WORK) {
+        return Err(TrainError::TooLarge {
+            what,
+            elements,
+            limit: MAX_WORK,
+        });
+    }
+    Ok(())
+}
+
+/// Refuses a training that would take too much, before anything of it is allocated.
+///
+/// Counted are the parameters with all that Adam has for each, what [`StepKernel::new`] allocates and the most that a
+/// shard can grow to.
+pub(crate) fn check_work(
+    config: &ToyModelConfig,
+    task: &Task,
+    batch_size: usize,
+    form: StepForm,
+) -> Result<(), TrainError> {
+    let dimensions = config.dimensions;
+    let Dimensions {
+        n_features: n,
+        n_hidden: m,
+    } = dimensions;
+    let probability = task.distribution.feature_probability();
+    let (outputs, hidden) = (chunks_for(n), chunks_for(m));
+    let wide = |rows: usize, chunks: usize| rows as u128 * chunks as u128 * LANES as u128;
+    let parameters = PER_PARAMETER * config.n_parameters()? as u128;
+    let forms = match choose(form, dimensions, batch_size, probability) {
+        StepForm::Direct => 3 * wide(n, hidden) + wide(SHARD_SAMPLES, outputs + 2 * hidden),
+        _ => 3 * wide(outputs * LANES, outputs),
+    };
+    let rows = 4 * wide(m, outputs);
+    // Draws, indices and values of the active features, whose memory at most doubles as they grow.
+    let shard = 2 * 3 * wide(SHARD_SAMPLES.min(batch_size), outputs);
+    // The scale, the bias, its gradient, a shard's loss and x; the loss in f64; the thresholds, and their divisors in
+    // f64; six columns that are packed.
+    let columns = (5 + 2 + 2 + 2 + 6) * wide(1, outputs) + 6 * wide(1, hidden);
+    check_elements("this training", parameters + forms + rows + shard + columns)
 }
 
 /// A batch's loss and gradient, step after step, in memory that is used again.
@@ -118,6 +167,8 @@ enum Work {
 
 impl StepKernel {
     /// The step of `task` for models like `model`, with batches of `batch_size` drawn by `seed`.
+    ///
+    /// How much it allocates is for [`check_work`] to refuse.
     pub(crate) fn new(
         model: &ToyModel,
         task: &Task,
@@ -125,7 +176,7 @@ impl StepKernel {
         seed: u64,
         instructions: Instructions,
         form: StepForm,
-    ) -> Result<Self, TrainError> {
+    ) -> Self {
         let config = model.config();
         let dimensions = config.dimensions;
         let Dimensions {
@@ -140,19 +191,6 @@ impl StepKernel {
         );
         let (outputs, hidden) = (chunks_for(n), chunks_for(m));
         let untied = config.coupling == Coupling::Untied;
-
-        let wide = |rows: usize, chunks: usize| rows as u128 * chunks as u128 * LANES as u128;
-        let elements = match form {
-            StepForm::Direct => 4 * wide(n, hidden) + 64 * wide(1, outputs + 2 * hidden),
-            _ => 3 * wide(outputs * LANES, outputs),
-        } + 4 * wide(m, outputs);
-        if elements > u128::from(MAX_WORK) {
-            return Err(TrainError::TooLarge {
-                what: "the work space of a step",
-                elements,
-                limit: MAX_WORK,
-            });
-        }
 
         let chunks = |rows: usize, chunks: usize| vec![Chunk::default(); rows * chunks];
         let mut scale = chunks(1, outputs);
@@ -175,7 +213,7 @@ impl StepKernel {
                 d_transposed: chunks(outputs * LANES, outputs),
             },
         };
-        Ok(Self {
+        Self {
             instructions,
             dimensions,
             output: config.output,
@@ -199,7 +237,7 @@ impl StepKernel {
             w_dec_rows_gradient: chunks(m, outputs),
             packed: Vec::new(),
             work,
-        })
+        }
     }
 
     /// The loss of the batch of this step (from 0), whose gradient it writes to `gradient`.

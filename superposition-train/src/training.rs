@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use superposition_model::{ToyModel, ToyModelConfig};
 
 use crate::kernel::Instructions;
-use crate::step::StepKernel;
+use crate::step::{StepKernel, check_work};
 use crate::{Adam, Stream, Task, TrainError, TrainOptions, stream_rng};
 
 /// Where a training is, after a step.
@@ -34,7 +34,7 @@ pub enum StopReason {
         /// The number of steps made.
         step: usize,
     },
-    /// The loss of this step's batch, or a parameter after the last step, was NaN or infinite.
+    /// The loss of this step's batch, or a parameter after the last step that was made, was NaN or infinite.
     Diverged {
         /// The number of the step, from 1.
         step: usize,
@@ -93,10 +93,11 @@ pub struct Trained {
 /// # Ends
 /// - `LossBelow`: the batch loss of the step was below `loss_below`. The update of that step is made and observed,
 ///   and the model after it is returned.
-/// - `Cancelled`: `observe` returned `Break`. The model after that step is returned. This counts before the others.
+/// - `Cancelled`: `observe` returned `Break`. The model after that step is returned. This counts before `LossBelow`.
 /// - `Diverged`: the batch loss of the step was NaN or infinite. The step makes no update and is not observed; the
-///   model that had this loss is returned, and this loss is the last of `losses`. Where the parameters themselves are
-///   no longer finite after the last step, its number is given, and the model is returned as it is.
+///   model that had this loss is returned, and this loss is the last of `losses`. It is also given, with the number of
+///   the last step made and the model as it is, wherever one of the other ends would return parameters that are not
+///   all finite.
 ///
 /// # Bits
 /// The same configuration, task and options give the same bits on every machine, whichever [`Kernel`](crate::Kernel)
@@ -104,7 +105,10 @@ pub struct Trained {
 /// come from `stream_rng(seed, Stream::Data, k - 1, shard)`, drawn as
 /// [`sample_sparse_into`](superposition_model::FeatureDistribution::sample_sparse_into) does.
 ///
-/// Costs `$O(B n \min(pn, m))$` a step and memory for 64 samples and `$O(n \min(n, m))$` besides.
+/// # Cost
+/// A step in the Gram form takes time `$O(B p n^2 + n^2 m)$`, for a mean probability p, and memory for
+/// `$3 n^2 + O(nm)$` f32; in the direct form time `$O(B n m)$` and memory for `$O(nm)$`. Both take memory for 64 samples
+/// besides, whatever B. [`StepForm`](crate::StepForm) says which is taken.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -129,8 +133,8 @@ pub struct Trained {
 ///
 /// # Errors
 /// [`TrainError`] if the configuration, the task or the options are out of their ranges, disagree about the number of
-/// features, ask for more than 2^32 f32 of work space, or for instructions this machine does not have. Nothing is
-/// trained then.
+/// features, ask for more than 2^32 f32 in all (parameters, gradient, moments and work space), or for instructions
+/// this machine does not have. Nothing is allocated or trained then.
 ///
 /// # References
 /// Elhage et al. 2022, *Toy Models of Superposition*, section 2, and its notebook.
@@ -152,6 +156,7 @@ pub fn train(
             right_value: task.n_features(),
         });
     }
+    check_work(config, task, options.batch_size, options.step_form)?;
     let instructions = Instructions::select(options.kernel)?;
     let mut rng = stream_rng(options.seed, Stream::Initialization, 0, 0);
     let mut model = ToyModel::random(*config, options.initialization, &mut rng)?;
@@ -162,12 +167,13 @@ pub fn train(
         options.seed,
         instructions,
         options.step_form,
-    )?;
+    );
     let mut adam = Adam::with_kernel(options.adam, model.parameters().len(), options.kernel)?;
     let mut gradient = vec![0.0; model.parameters().len()];
 
     let n_steps = options.n_steps;
     let mut losses = Vec::new();
+    let mut stop = StopReason::Finished;
     for k in 0..n_steps {
         let loss = kernel.loss_and_gradient(model.parameters(), k as u64, &mut gradient);
         losses.push(loss as f32);
@@ -192,28 +198,22 @@ pub fn train(
         })
         .is_break()
         {
-            return Ok(Trained {
-                model,
-                losses,
-                stop: StopReason::Cancelled { step },
-            });
+            stop = StopReason::Cancelled { step };
+            break;
         }
         if options.loss_below.is_some_and(|threshold| loss < threshold) {
-            return Ok(Trained {
-                model,
-                losses,
-                stop: StopReason::LossBelow { step },
-            });
+            stop = StopReason::LossBelow { step };
+            break;
         }
     }
-    let stop = match model
+    // No end of a healthy name for a model that is not.
+    if !model
         .parameters()
         .iter()
         .all(|parameter| parameter.is_finite())
     {
-        true => StopReason::Finished,
-        false => StopReason::Diverged { step: n_steps },
-    };
+        stop = StopReason::Diverged { step: losses.len() };
+    }
     Ok(Trained {
         model,
         losses,

@@ -3,7 +3,9 @@
 use std::ops::ControlFlow;
 
 use superposition_model::faer::{Mat, MatRef};
-use superposition_model::{FeatureDistribution, FeatureProbability, SparseAutoencoder};
+use superposition_model::{
+    FeatureDistribution, FeatureProbability, SaeConfig, SaeDimensions, SparseAutoencoder,
+};
 use superposition_train::{
     AdamConfig, SaeTrainOptions, Schedule, StopReason, Stream, TrainError, stream_rng,
     train_sparse_autoencoder,
@@ -140,6 +142,38 @@ fn the_same_seed_gives_the_same_bits_and_the_observer_cancels() {
     assert!((first.total - (plain.reconstruction + 0.025 * plain.sparsity)).abs() < 1e-12);
 }
 
+/// The documented draws: each 64 columns of a batch from a generator of their own.
+#[test]
+fn batches_are_drawn_in_shards() {
+    use rand::Rng;
+    let activations = activations(&directions(), 1000);
+    let (seed, batch_size, l1) = (5, 150, 0.2);
+    let options = SaeTrainOptions::new(9)
+        .with_l1(l1)
+        .with_n_steps(2)
+        .with_batch_size(batch_size)
+        .with_seed(seed);
+    let config = SaeConfig::new(SaeDimensions { d_in: 8, d_sae: 9 });
+    let mut rng = stream_rng(seed, Stream::Initialization, 0, 0);
+    let mut models = vec![SparseAutoencoder::random(config, &mut rng).unwrap()];
+    let trained = train_sparse_autoencoder(activations.as_ref(), &options, &mut |progress| {
+        models.push(progress.model.clone());
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    for (step, model) in models.iter().take(2).enumerate() {
+        let mut columns = Vec::new();
+        for (shard, n) in [64, 64, 22].into_iter().enumerate() {
+            let mut rng = stream_rng(seed, Stream::Data, step as u64, shard as u32);
+            columns.extend((0..n).map(|_| ((u128::from(rng.next_u64()) * 1000) >> 64) as usize));
+        }
+        let batch = Mat::from_fn(8, batch_size, |i, s| activations[(i, columns[s])]);
+        let mut gradient = vec![0.0; model.parameters().len()];
+        let loss = model.loss_and_gradient_into(batch.as_ref(), l1, &mut gradient);
+        assert_eq!(trained.losses[step], loss);
+    }
+}
+
 #[test]
 fn bad_values_are_refused_and_divergence_is_an_outcome() {
     let mut activations = activations(&directions(), 10);
@@ -158,6 +192,10 @@ fn bad_values_are_refused_and_divergence_is_an_outcome() {
         good.clone()
             .with_schedule(Schedule::default().with_warmup_steps(31)),
         SaeTrainOptions::new(0),
+        good.clone().with_batch_size(usize::MAX),
+        good.clone().with_batch_size(1 << 30),
+        // The parameters alone are few enough; not with their gradient and moments.
+        SaeTrainOptions::new(1 << 27),
     ] {
         assert!(run(activations.as_ref(), &bad).is_err(), "{bad:?}");
     }
@@ -167,6 +205,14 @@ fn bad_values_are_refused_and_divergence_is_an_outcome() {
         .with_adam(AdamConfig::default().with_learning_rate(1e30));
     let trained = run(activations.as_ref(), &wild).unwrap();
     assert!(trained.stop.has_diverged(), "{:?}", trained.stop);
+    let cancelled = train_sparse_autoencoder(
+        activations.as_ref(),
+        &wild.with_adam(AdamConfig::default().with_learning_rate(1e300)),
+        &mut |_| ControlFlow::Break(()),
+    )
+    .unwrap();
+    assert_eq!(cancelled.stop, StopReason::Diverged { step: 1 });
+    assert_eq!(cancelled.losses.len(), 1);
     activations[(2, 7)] = f32::NAN;
     let error = run(activations.as_ref(), &good).unwrap_err();
     assert!(matches!(

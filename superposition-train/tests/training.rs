@@ -256,6 +256,49 @@ fn divergence_is_an_outcome() {
 }
 
 #[test]
+fn a_model_that_is_not_finite_is_never_returned_under_another_name() {
+    // The first loss is finite, the first update is not.
+    let options = TrainOptions::default()
+        .with_n_steps(5)
+        .with_batch_size(10)
+        .with_adam(AdamConfig::default().with_learning_rate(1e300));
+    let diverged = StopReason::Diverged { step: 1 };
+    let cancelled = train(&config(5, 2), &task(5, 1.0), &options, &mut |_| {
+        ControlFlow::Break(())
+    })
+    .unwrap();
+    assert_eq!((cancelled.stop, cancelled.losses.len()), (diverged, 1));
+    let below = options.with_loss_below(Some(f64::INFINITY));
+    let below = run(&config(5, 2), &task(5, 1.0), &below);
+    assert_eq!((below.stop, below.losses.len()), (diverged, 1));
+    assert!(below.model.parameters().iter().any(|p| !p.is_finite()));
+}
+
+/// None of these models could even be made: 2^31 parameters and more, or matrices of n x n for an n of a million.
+#[test]
+fn what_is_too_large_is_refused_at_once() {
+    let options = TrainOptions::default();
+    let gram = options.clone().with_step_form(StepForm::Gram);
+    for (n, m, options) in [
+        (50_000, 50_000, &options),
+        // The parameters alone are few enough; not with their gradient and moments.
+        (1 << 16, (1 << 14) + 1, &options),
+        (1_000_000, 1, &gram),
+        // Nor would the draws of 64 samples be.
+        (1 << 24, 1, &options),
+    ] {
+        let task = task(n, 0.1);
+        let start = std::time::Instant::now();
+        let error = train(&config(n, m), &task, options, &mut |_| {
+            ControlFlow::Break(())
+        })
+        .unwrap_err();
+        assert!(matches!(error, TrainError::TooLarge { .. }), "{n} {m}");
+        assert!(start.elapsed().as_secs() < 10, "{n} {m}");
+    }
+}
+
+#[test]
 fn bad_values_are_refused() {
     let good = TrainOptions::default().with_n_steps(1).with_batch_size(1);
     let error = |config: &ToyModelConfig, task: &Task, options: &TrainOptions| {
