@@ -171,9 +171,9 @@ pub struct TrainedSae {
 /// Trains a sparse autoencoder on activations (d_in x N, a sample per column).
 ///
 /// It starts from [`SparseAutoencoder::random`] with [`stream_rng`]`(seed, Stream::Initialization, 0, 0)`. Step k
-/// (from 1) draws `batch_size` columns with replacement, each column index as `$\lfloor u N / 2^{64} \rfloor$` of one u64,
-/// each 64 of them from `stream_rng(seed, Stream::Data, k - 1, shard)`; computes the loss and its gradient; takes from the gradient of each
-/// decoder column its part along that column; makes a step of [`Adam`]; and scales the decoder columns to norm 1. Then
+/// (from 1) draws `batch_size` columns with replacement, each column index as `$\lfloor u N / 2^{64} \rfloor$` of one
+/// u64, each 64 of them from `stream_rng(seed, Stream::Data, k - 1, shard)`; computes the loss and its gradient; takes
+/// from the gradient of each decoder column its part along that column; makes a step of [`Adam`]; and scales the decoder columns to norm 1. Then
 /// it calls `observe`, which can end the training.
 ///
 /// # Ends

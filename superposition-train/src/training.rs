@@ -107,8 +107,8 @@ pub struct Trained {
 ///
 /// # Cost
 /// A step in the Gram form takes time `$O(B p n^2 + n^2 m)$`, for a mean probability p, and memory for
-/// `$3 n^2 + O(nm)$` f32; in the direct form time `$O(B n m)$` and memory for `$O(nm)$`. Both take memory for 64 samples
-/// besides, whatever B. [`StepForm`](crate::StepForm) says which is taken.
+/// `$3 n^2 + O(nm)$` f32; in the direct form time `$O(B n m)$` and memory for `$O(nm)$`. Both take memory for 64
+/// samples besides, whatever B. [`StepForm`](crate::StepForm) says which is taken.
 ///
 /// ```
 /// use std::ops::ControlFlow;
