@@ -173,8 +173,8 @@ pub struct TrainedSae {
 /// It starts from [`SparseAutoencoder::random`] with [`stream_rng`]`(seed, Stream::Initialization, 0, 0)`. Step k
 /// (from 1) draws `batch_size` columns with replacement, each column index as `$\lfloor u N / 2^{64} \rfloor$` of one
 /// u64, each 64 of them from `stream_rng(seed, Stream::Data, k - 1, shard)`; computes the loss and its gradient; takes
-/// from the gradient of each decoder column its part along that column; makes a step of [`Adam`]; and scales the decoder columns to norm 1. Then
-/// it calls `observe`, which can end the training.
+/// from the gradient of each decoder column its part along that column; makes a step of [`Adam`]; and scales the
+/// decoder columns to norm 1. Then it calls `observe`, which can end the training.
 ///
 /// # Ends
 /// Those of [`train`](crate::train): a loss that is not finite ends it as `Diverged`, before the update and without
