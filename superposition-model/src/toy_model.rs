@@ -147,6 +147,17 @@ impl ToyModel {
     }
 
     /// The decoder's directions, m x n: column i is that of feature i. The same as [`ToyModel::w`] when tied.
+    ///
+    /// ```
+    /// use superposition_model::{Bias, Coupling, Dimensions, ToyModel, ToyModelConfig};
+    ///
+    /// let config = ToyModelConfig::new(Dimensions { n_features: 2, n_hidden: 1 }).with_bias(Bias::None);
+    /// let tied = ToyModel::new(config, vec![1.0, -1.0]).unwrap();
+    /// assert_eq!(tied.w_dec(), tied.w());
+    /// let untied = config.with_coupling(Coupling::Untied);
+    /// let untied = ToyModel::new(untied, vec![1.0, -1.0, 3.0, 4.0]).unwrap();
+    /// assert_eq!(untied.w_dec()[(0, 1)], 4.0);
+    /// ```
     #[must_use]
     pub fn w_dec(&self) -> MatRef<'_, f32> {
         self.matrix(&self.parameters[self.layout.w_dec.clone()])
