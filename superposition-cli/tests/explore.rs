@@ -308,7 +308,9 @@ fn a_replaced_run_leaves_nothing_of_itself() {
     folder.run(&format!("explore {SMALL}")).succeeds();
     // This run diverges: it has a history, but no model and no analysis.
     folder
-        .run(&format!("explore {SMALL} --force --lr 1e30 --output linear"))
+        .run(&format!(
+            "explore {SMALL} --force --lr 1e30 --output linear"
+        ))
         .fails(1, &["--lr"]);
     let out = folder.path("superposition-out");
     assert!(out.join("history.csv").is_file());

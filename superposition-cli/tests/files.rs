@@ -318,7 +318,10 @@ fn a_toy_model_is_compared_with_rows_of_another_file() {
 #[test]
 fn numbers_that_are_none_are_refused() {
     let folder = Folder::new();
-    folder.write("x.safetensors", &safetensors(3, 2, &[1.0, 0.0, 0.0, 1.0, 1.0, 1.0]));
+    folder.write(
+        "x.safetensors",
+        &safetensors(3, 2, &[1.0, 0.0, 0.0, 1.0, 1.0, 1.0]),
+    );
     for threshold in ["nan", "-1", "inf"] {
         folder
             .run(&format!(
@@ -336,7 +339,10 @@ fn numbers_that_are_none_are_refused() {
     folder
         .run("analyze x.safetensors --features rows --threshold nan")
         .fails(2, &["NaN"]);
-    folder.write("nan.safetensors", &safetensors(3, 2, &[1.0, 0.0, 0.0, 1.0, f32::NAN, 1.0]));
+    folder.write(
+        "nan.safetensors",
+        &safetensors(3, 2, &[1.0, 0.0, 0.0, 1.0, f32::NAN, 1.0]),
+    );
     folder
         .run("probe nan.safetensors x.safetensors --samples rows")
         .fails(1, &["component 0 of sample 2", "nan.safetensors"]);
