@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::Context as _;
+use superposition_lab::io::Overwrite;
 use superposition_lab::viz::{Charset, Color, TextStyle};
 
 use crate::failure::Failure;
@@ -20,6 +21,15 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
         Err(error) => Err(Failure::Failed(
             anyhow::Error::new(error).context("cannot write to stdout"),
         )),
+    }
+}
+
+/// What `--force` says about files that exist.
+pub(crate) fn overwrite(force: bool) -> Overwrite {
+    if force {
+        Overwrite::Replace
+    } else {
+        Overwrite::Refuse
     }
 }
 

@@ -1,6 +1,6 @@
 //! Progress on stderr: a bar in a terminal, a line every tenth elsewhere, nothing when quiet.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::output::note;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -19,6 +19,7 @@ pub(crate) struct Progress {
     lines: bool,
     n_steps: usize,
     started: Instant,
+    verbosity: Verbosity,
 }
 
 impl Progress {
@@ -41,6 +42,7 @@ impl Progress {
             lines: visible && !terminal,
             n_steps,
             started: Instant::now(),
+            verbosity,
         }
     }
 
@@ -64,11 +66,9 @@ impl Progress {
         }
     }
 
-    /// Says what is being done now, after the counted steps.
+    /// Says what is done after the counted steps.
     pub(crate) fn say(&self, what: &'static str) {
-        if !self.bar.is_hidden() {
-            self.bar.set_message(what);
-        } else if self.lines {
+        if self.verbosity == Verbosity::Normal {
             note(what);
         }
     }
@@ -77,4 +77,19 @@ impl Progress {
     pub(crate) fn finish(&self) {
         self.bar.finish_and_clear();
     }
+}
+
+/// Does something whose length is not known, behind a clock where stderr is a terminal.
+pub(crate) fn waiting<T>(what: &'static str, verbosity: Verbosity, work: impl FnOnce() -> T) -> T {
+    let clock = match verbosity {
+        Verbosity::Quiet => ProgressBar::hidden(),
+        Verbosity::Normal => ProgressBar::new_spinner(),
+    };
+    let style = ProgressStyle::with_template("{spinner} {msg}  {elapsed}");
+    clock.set_style(style.expect("the template is valid"));
+    clock.set_message(what);
+    clock.enable_steady_tick(Duration::from_millis(200));
+    let result = work();
+    clock.finish_and_clear();
+    result
 }

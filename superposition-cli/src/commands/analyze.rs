@@ -1,12 +1,13 @@
 //! `superposition analyze`.
 
-use superposition_lab::io::{Overwrite, check_writable, write_atomic};
+use superposition_lab::io::{check_writable, write_atomic};
 use superposition_lab::report::{analysis_report, tensors_report};
 use superposition_lab::{AnalyzeOptions, Centering, Layer, analyze_file, list_tensors};
 
 use crate::args::AnalyzeArgs;
 use crate::failure::Failure;
-use crate::output::{distinct, print, print_json, terminal_style, to_json};
+use crate::output::{distinct, overwrite, print, print_json, terminal_style, to_json};
+use crate::progress::waiting;
 
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     if args.list {
@@ -32,16 +33,16 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     if args.layer {
         options.layer = Layer::Summarize;
     }
-    let overwrite = if args.force {
-        Overwrite::Replace
-    } else {
-        Overwrite::Refuse
-    };
+    let overwrite = overwrite(args.force);
     if let Some(path) = &args.per_feature {
         distinct(("FILE", &args.file), ("--per-feature", path))?;
         check_writable(path, overwrite)?;
     }
-    let document = analyze_file(&args.file, &options)?;
+    let document = waiting(
+        "comparing all pairs of features",
+        args.common.verbosity(),
+        || analyze_file(&args.file, &options),
+    )?;
     if let Some(path) = &args.per_feature {
         write_atomic(path, document.per_feature_csv().as_bytes(), overwrite)?;
     }

@@ -11,7 +11,7 @@ use superposition_lab::{Exploration, ExploreOptions, History, Recipe, train_trac
 use crate::args::ExploreArgs;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{file_style, print, print_json, terminal_style, to_json};
+use crate::output::{file_style, overwrite, print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
 
 const MODEL: &str = "model.safetensors";
@@ -24,11 +24,7 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let recipe = args.recipe.apply(options.recipe.clone())?;
     options = options.with_recipe(recipe);
     options.analysis.threads = args.threads.get().get();
-    let overwrite = if args.force {
-        Overwrite::Replace
-    } else {
-        Overwrite::Refuse
-    };
+    let overwrite = overwrite(args.force);
     prepare_directory(&args.out, overwrite)?;
     interrupt::listen()?;
 
@@ -58,7 +54,7 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
         }
         _ => {}
     }
-    progress.say("analysing");
+    progress.say("analysing the model, probing every feature");
     let exploration = Exploration::new(&options, trained, history)?;
     let json = to_json(&exploration.document())?;
     write(&args.out, ANALYSIS, format!("{json}\n").as_bytes())?;
@@ -75,27 +71,32 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     }
 }
 
-/// The files that do not depend on the run having finished. The folder was empty or its
-/// replacement was asked for: no file of an earlier run stays beside those of this one.
+/// The files that do not depend on the run having finished; what an earlier run left there under
+/// the other names goes, so that a folder never mixes two runs.
 fn write_training(
     out: &Path,
     recipe: &Recipe,
     trained: &Trained,
     history: &History,
 ) -> Result<(), Failure> {
-    for name in [MODEL, HISTORY, ANALYSIS, REPORT] {
-        match std::fs::remove_file(out.join(name)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                let error = anyhow::Error::new(error);
-                return Err(error.context(format!("cannot replace {name}")).into());
-            }
-            _ => {}
-        }
-    }
-    if !trained.stop.has_diverged() {
+    if trained.stop.has_diverged() {
+        remove(out, MODEL)?;
+    } else {
         write_model(&out.join(MODEL), &trained.model, recipe, Overwrite::Replace)?;
     }
-    write(out, HISTORY, history.to_csv().as_bytes())
+    write(out, HISTORY, history.to_csv().as_bytes())?;
+    remove(out, ANALYSIS)?;
+    remove(out, REPORT)
+}
+
+fn remove(out: &Path, name: &str) -> Result<(), Failure> {
+    match std::fs::remove_file(out.join(name)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            let error = anyhow::Error::new(error);
+            Err(error.context(format!("cannot replace {name}")).into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {

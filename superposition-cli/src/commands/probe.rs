@@ -6,6 +6,7 @@ use superposition_lab::{ProbeFileOptions, SampleSource, probe_files};
 use crate::args::ProbeArgs;
 use crate::failure::Failure;
 use crate::output::{print, print_json, terminal_style, to_json};
+use crate::progress::waiting;
 
 pub(crate) fn run(args: &ProbeArgs) -> Result<(), Failure> {
     let mut options = ProbeFileOptions::default();
@@ -32,7 +33,9 @@ pub(crate) fn run(args: &ProbeArgs) -> Result<(), Failure> {
     let activations =
         SampleSource::new(&args.activations, samples).with_tensor(args.activations_tensor.clone());
     let labels = SampleSource::new(&args.labels, samples).with_tensor(args.labels_tensor.clone());
-    let document = probe_files(&activations, &labels, &options)?;
+    let document = waiting("probing", args.common.verbosity(), || {
+        probe_files(&activations, &labels, &options)
+    })?;
     if args.common.json {
         print_json(&to_json(&document)?)
     } else {

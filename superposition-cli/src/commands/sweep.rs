@@ -2,14 +2,14 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use superposition_lab::io::{Overwrite, check_writable, write_atomic};
+use superposition_lab::io::{check_writable, write_atomic};
 use superposition_lab::report::sweep_report;
 use superposition_lab::{SweepOptions, SweepStop, sweep};
 
 use crate::args::SweepArgs;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{print, print_json, terminal_style, to_json};
+use crate::output::{overwrite, print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
@@ -30,11 +30,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
     options
         .validate()
         .map_err(|error| Failure::Usage(error.into()))?;
-    let overwrite = if args.force {
-        Overwrite::Replace
-    } else {
-        Overwrite::Refuse
-    };
+    let overwrite = overwrite(args.force);
     if let Some(path) = &args.out {
         check_writable(path, overwrite)?;
     }

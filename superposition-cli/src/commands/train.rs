@@ -1,6 +1,6 @@
 //! `superposition train`.
 
-use superposition_lab::io::{Overwrite, check_writable, write_atomic};
+use superposition_lab::io::{check_writable, write_atomic};
 use superposition_lab::report::training_report;
 use superposition_lab::train::StopReason;
 use superposition_lab::{ExploreOptions, TrainingDocument, train_tracked, write_model};
@@ -8,17 +8,13 @@ use superposition_lab::{ExploreOptions, TrainingDocument, train_tracked, write_m
 use crate::args::TrainArgs;
 use crate::failure::Failure;
 use crate::interrupt;
-use crate::output::{distinct, print, print_json, terminal_style, to_json};
+use crate::output::{distinct, overwrite, print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
 
 pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let preset = ExploreOptions::quick_start();
     let recipe = args.recipe.apply(preset.recipe)?;
-    let overwrite = if args.force {
-        Overwrite::Replace
-    } else {
-        Overwrite::Refuse
-    };
+    let overwrite = overwrite(args.force);
     // Before the training, not after it.
     for path in std::iter::once(&args.out).chain(&args.history) {
         check_writable(path, overwrite)?;
