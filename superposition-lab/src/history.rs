@@ -148,6 +148,7 @@ impl Tracker {
 
     /// Records a row for the steps since the last one, if there are any: for a run that was
     /// stopped between rows.
+    #[must_use]
     pub fn finish(mut self, step: usize, model: &ToyModel) -> History {
         if self.window.count > 0 {
             self.record(step, model);

@@ -74,10 +74,7 @@ pub fn read_model(path: &Path) -> Result<(ToyModel, Recipe), LabError> {
             })
         })
         .collect::<Result<Vec<_>, IoError>>()?;
-    Ok((
-        ToyModel::from_tensors(recipe.model.clone(), &tensors)?,
-        recipe,
-    ))
+    Ok((ToyModel::from_tensors(recipe.model, &tensors)?, recipe))
 }
 
 /// The recipe in a file's metadata, if it is one of our models.
