@@ -34,8 +34,7 @@ const MAX_HEATMAP: usize = 2_000;
 ///
 /// let mut options = ExploreOptions::quick_start();
 /// options.recipe.train.n_steps = 3;
-/// let stop_at_once = &mut |_: &_| ControlFlow::Break(());
-/// let exploration = explore(&options, stop_at_once).unwrap();
+/// let exploration = explore(&options, &mut |_| ControlFlow::Break(())).unwrap();
 /// let report = exploration_report(&exploration, &TextStyle::default());
 /// assert!(report.starts_with("Toy model: 100 features in 20 hidden dimensions, sparsity 0.9"));
 /// ```
