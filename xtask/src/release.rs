@@ -18,6 +18,7 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace, execute: bool) -> anyhow
     }
     let order = order(workspace)?;
     ci::run(shell, workspace)?;
+    tidy::run_operators(shell, workspace)?;
     // Builds every crate from its package, as somebody else will.
     cmd!(
         shell,
