@@ -1,17 +1,12 @@
-//! How features are distributed: independent, sparse, uniform when active.
+//! How features are distributed: sparse, uniform when active, independent or in sets.
 
 use faer::{Mat, MatMut};
 use rand::Rng;
 
+use crate::draws::{Draws, N_DRAWS, RANGE, value, word};
+use crate::feature_sets::SetWalk;
 use crate::toy_model::check_rows;
-use crate::{ModelError, SparseBatch};
-
-/// 2^32, how many values a u32 has.
-const RANGE: f64 = 4_294_967_296.0;
-/// The largest f32 below 1.
-const BELOW_ONE: f32 = 1.0 - f32::EPSILON / 2.0;
-/// How many u32 are drawn at a time.
-const N_DRAWS: usize = 1024;
+use crate::{FeatureSets, ModelError, SparseBatch};
 
 /// With which probability each feature is active, `$p_i = 1 - S_i$` where `$S$` is the sparsity.
 ///
@@ -33,14 +28,24 @@ pub enum FeatureProbability {
     PerFeature(Vec<f64>),
 }
 
-/// The distribution of the features: `$x_i$` is 0 with probability `$1 - p_i$`, else uniform on (0, 1), all independent.
+/// The distribution of the features: `$x_i$` is 0 with probability `$1 - p_i$`, else uniform on (0, 1).
+///
+/// All features are independent, unless [`FeatureDistribution::with_sets`] ties together which of them are active.
 ///
 /// # Which numbers
-/// A batch takes exactly one u32 `$u$` for each element, in the order of the samples and of the features in each, also
+/// Independent features: a batch takes exactly one u32 `$u$` for each element, in the order of the samples and of the features in each, also
 /// where p is 0 or 1. Feature i is active iff `$u < \lfloor 2^{32} p_i \rfloor$`, and its value is then
 /// `$(u + \frac12) / (2^{32} p_i)$`, computed in f64, rounded to f32, and kept below 1. So an active feature is never
 /// exactly 0, p is realised to within `$2^{-32}$`, and a feature with `$p < 2^{-32}$` is never active. Values lie on a
 /// grid of `$2^{32} p$` points, fewer than an f32 has below `$p = 2^{-8}$`; both moments stay right to `$2^{-32}/p$`.
+///
+/// Sets ([`FeatureSets`]), sample after sample and set after set, with `$t = \lfloor 2^{32} p \rfloor$`:
+/// - correlated: one u32 u for the set, then one u32 `$v_i$` for each of its features, also where the set is inactive.
+///   The set is active iff `$u < t$`, and `$x_i = (v_i + \frac12) / 2^{32}$`, rounded and kept below 1 as above;
+/// - anticorrelated: two u32 for each set, u and v. The active member is number `$\lfloor u / t \rfloor$` of the set
+///   where that is below its size, else none; its value is `$(v + \frac12) / 2^{32}$`.
+///
+/// A `set_size` of 1 draws as independent features do.
 ///
 /// The u32 are the little-endian words of [`Rng::fill_bytes`], asked for 1,024 at a time; of a generator that makes
 /// u32, such as `ChaCha8Rng`, they are those of `next_u32`. The dense and sparse forms give the same batch for the
@@ -62,10 +67,11 @@ pub enum FeatureProbability {
 /// ```
 ///
 /// # References
-/// Elhage et al. 2022, *Toy Models of Superposition*, section 2.
+/// Elhage et al. 2022, *Toy Models of Superposition*, section 2; its section on correlated features for sets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureDistribution {
     feature_probability: Vec<f64>,
+    sets: FeatureSets,
     /// For each feature: active iff the draw is below the first, which is then divided by the second.
     rule: Vec<(u64, f64)>,
 }
@@ -128,8 +134,39 @@ impl FeatureDistribution {
         );
         Ok(Self {
             feature_probability,
+            sets: FeatureSets::Independent,
             rule,
         })
+    }
+
+    /// The same probabilities, with features active together or one at a time as `sets` says.
+    ///
+    /// Features are cut into consecutive sets of `set_size`; the last may be smaller, and a size beyond the number of
+    /// features makes one set. The probability of a feature stays its marginal probability.
+    ///
+    /// ```
+    /// use superposition_model::{FeatureDistribution, FeatureProbability, FeatureSets};
+    ///
+    /// let third = FeatureDistribution::new(4, &FeatureProbability::Same(1.0 / 3.0)).unwrap();
+    /// let sets = FeatureSets::Anticorrelated { set_size: 3 }; // {0, 1, 2} and {3}
+    /// assert_eq!(third.clone().with_sets(sets).unwrap().sets(), sets);
+    /// // Four at a third each are active 4/3 of the time together.
+    /// assert!(third.with_sets(FeatureSets::Anticorrelated { set_size: 4 }).is_err());
+    /// ```
+    ///
+    /// # Errors
+    /// [`ModelError::ZeroDimension`] for a `set_size` of 0; [`ModelError::SetProbability`] if two features of a set
+    /// have different probabilities; [`ModelError::AnticorrelatedProbability`] if those of an anticorrelated set add up
+    /// to more than 1.
+    pub fn with_sets(self, sets: FeatureSets) -> Result<Self, ModelError> {
+        sets.check(&self.feature_probability)?;
+        Ok(Self { sets, ..self })
+    }
+
+    /// Which features are active together.
+    #[must_use]
+    pub fn sets(&self) -> FeatureSets {
+        self.sets
     }
 
     /// How many features there are.
@@ -138,7 +175,7 @@ impl FeatureDistribution {
         self.feature_probability.len()
     }
 
-    /// The probability of each feature.
+    /// The marginal probability of each feature.
     #[must_use]
     pub fn feature_probability(&self) -> &[f64] {
         &self.feature_probability
@@ -169,6 +206,13 @@ impl FeatureDistribution {
     pub fn sample_into<R: Rng + ?Sized>(&self, rng: &mut R, mut x: MatMut<'_, f32>) {
         check_rows("x", x.shape(), self.n_features());
         let (n, batch_size) = x.shape();
+        if let Some(walk) = SetWalk::new(self.sets, &self.rule) {
+            x.fill(0.0);
+            walk.sample(rng, batch_size, |sample, feature, value| {
+                x[(feature, sample)] = value;
+            });
+            return;
+        }
         let mut draws = Draws::new(rng, n as u64 * batch_size as u64);
         for s in 0..batch_size {
             let mut i = 0;
@@ -222,6 +266,19 @@ impl FeatureDistribution {
         batch.offsets.push(0);
         batch.indices.clear();
         batch.values.clear();
+        if let Some(walk) = SetWalk::new(self.sets, &self.rule) {
+            batch.offsets.resize(batch_size + 1, 0);
+            walk.sample(rng, batch_size, |sample, feature, value| {
+                batch.indices.push(feature as u32);
+                batch.values.push(value);
+                batch.offsets[sample + 1] = batch.indices.len() as u32;
+            });
+            // A sample without an active feature ends where the one before it does.
+            for s in 0..batch_size {
+                batch.offsets[s + 1] = batch.offsets[s + 1].max(batch.offsets[s]);
+            }
+            return;
+        }
         let mut draws = Draws::new(rng, n_draws as u64);
         let mut index = [0_u32; N_DRAWS];
         let mut drawn = [0_u32; N_DRAWS];
@@ -248,55 +305,5 @@ impl FeatureDistribution {
             }
             batch.offsets.push(batch.indices.len() as u32);
         }
-    }
-}
-
-/// The value of an active feature.
-#[inline]
-fn value(u: u32, divisor: f64) -> f32 {
-    (((f64::from(u) + 0.5) / divisor) as f32).min(BELOW_ONE)
-}
-
-/// The k-th u32.
-#[inline]
-fn word(bytes: &[u8], k: usize) -> u32 {
-    let bytes = &bytes[4 * k..4 * k + 4];
-    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
-}
-
-/// A known number of u32 from a generator, drawn in bulk and handed out in runs.
-struct Draws<'a, R: ?Sized> {
-    rng: &'a mut R,
-    /// How many are still to be drawn.
-    left: u64,
-    buffer: [u8; 4 * N_DRAWS],
-    /// The part of the buffer that is not handed out yet.
-    start: usize,
-    end: usize,
-}
-
-impl<'a, R: Rng + ?Sized> Draws<'a, R> {
-    fn new(rng: &'a mut R, count: u64) -> Self {
-        Self {
-            rng,
-            left: count,
-            buffer: [0; 4 * N_DRAWS],
-            start: 0,
-            end: 0,
-        }
-    }
-
-    /// The bytes of the next u32: at least one, at most `max`.
-    #[inline]
-    fn next(&mut self, max: usize) -> &[u8] {
-        if self.start == self.end {
-            let n = self.left.min(N_DRAWS as u64) as usize;
-            self.left -= n as u64;
-            (self.start, self.end) = (0, 4 * n);
-            self.rng.fill_bytes(&mut self.buffer[..4 * n]);
-        }
-        let start = self.start;
-        self.start = self.end.min(start + 4 * max.min(N_DRAWS));
-        &self.buffer[start..self.start]
     }
 }

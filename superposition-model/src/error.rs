@@ -80,6 +80,39 @@ pub enum ModelError {
         /// How many features there are.
         expected: usize,
     },
+    /// Two features of a set have different probabilities.
+    #[error(
+        "feature probabilities {} and {} are {} and {}; features of one set must have the same",
+        features[0], features[1], values[0], values[1]
+    )]
+    SetProbability {
+        /// The first feature of the set, and the first that differs from it.
+        features: [usize; 2],
+        /// Their probabilities.
+        values: [f64; 2],
+    },
+    /// The probabilities of an anticorrelated set add up to more than 1.
+    #[error(
+        "feature probability {feature} is {value} in an anticorrelated set of {set_size}; it must be at most 1/{set_size}"
+    )]
+    AnticorrelatedProbability {
+        /// The first feature of the set.
+        feature: usize,
+        /// How many features the set has.
+        set_size: usize,
+        /// The probability of each.
+        value: f64,
+    },
+    /// A text says no feature sets.
+    #[error(
+        "'{text}' says no feature sets ({reason}); write independent, correlated:K or anticorrelated:K"
+    )]
+    FeatureSetsText {
+        /// The text.
+        text: String,
+        /// What about it is wrong.
+        reason: String,
+    },
     /// An importance is negative, not finite, or too large for f32.
     #[error(
         "importance of feature {feature} is {value}; it must be finite, at least 0 and at most 3e38"

@@ -10,6 +10,8 @@ mod toy_loss;
 mod toy_model;
 
 mod distribution;
+mod draws;
+mod feature_sets;
 mod importance;
 mod sparse_batch;
 
@@ -23,6 +25,7 @@ pub use faer;
 pub use config::{Bias, Coupling, Dimensions, Output, ParameterLayout, ToyModelConfig};
 pub use distribution::{FeatureDistribution, FeatureProbability};
 pub use error::ModelError;
+pub use feature_sets::FeatureSets;
 pub use importance::Importance;
 pub use initialization::Initialization;
 pub use sae_loss::SaeLoss;

@@ -4,6 +4,7 @@ mod support;
 
 mod distribution;
 mod errors;
+mod feature_sets;
 mod gradient;
 mod importance;
 #[cfg(feature = "serde")]

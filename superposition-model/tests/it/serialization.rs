@@ -1,7 +1,7 @@
 //! Configurations as JSON.
 
 use superposition_model::{
-    Bias, Coupling, FeatureProbability, Importance, Initialization, Output, SaeConfig,
+    Bias, Coupling, FeatureProbability, FeatureSets, Importance, Initialization, Output, SaeConfig,
     SaeDimensions, ToyModelConfig,
 };
 use superposition_testkit::serde_json::{from_str, to_string};
@@ -60,6 +60,20 @@ fn choices_are_snake_case() {
         to_string(&FeatureProbability::Same(0.5)).unwrap(),
         r#"{"same":0.5}"#
     );
+    for (sets, text) in [
+        (FeatureSets::Independent, r#""independent""#),
+        (
+            FeatureSets::Correlated { set_size: 2 },
+            r#"{"correlated":{"set_size":2}}"#,
+        ),
+        (
+            FeatureSets::Anticorrelated { set_size: 3 },
+            r#"{"anticorrelated":{"set_size":3}}"#,
+        ),
+    ] {
+        assert_eq!(to_string(&sets).unwrap(), text);
+        assert_eq!(from_str::<FeatureSets>(text).unwrap(), sets);
+    }
     assert_eq!(
         to_string(&Initialization::XavierNormal).unwrap(),
         r#""xavier_normal""#

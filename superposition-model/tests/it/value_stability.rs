@@ -1,8 +1,8 @@
 //! Pinned bits: a change here is a value-breaking release (CHANGELOG, "Value-breaking").
 
 use superposition_model::{
-    Coupling, FeatureDistribution, FeatureProbability, Importance, Initialization, SaeConfig,
-    SaeDimensions, SparseAutoencoder, SparseBatch, ToyModel,
+    Coupling, FeatureDistribution, FeatureProbability, FeatureSets, Importance, Initialization,
+    SaeConfig, SaeDimensions, SparseAutoencoder, SparseBatch, ToyModel,
 };
 
 use crate::support::{config, rng};
@@ -61,6 +61,35 @@ fn samples() {
             0x3f59_132e,
             0x3ce1_886e
         ]
+    );
+}
+
+#[test]
+fn samples_of_sets() {
+    let tenth = FeatureDistribution::new(100, &FeatureProbability::Same(0.1)).unwrap();
+    let mut batch = SparseBatch::new();
+    let mut sample = |sets| {
+        let distribution = tenth.clone().with_sets(sets).unwrap();
+        distribution.sample_sparse_into(&mut rng(0), 64, &mut batch);
+        (
+            batch.n_active(),
+            batch.sample(0).0.to_vec(),
+            hash(batch.values()),
+        )
+    };
+    assert_eq!(
+        sample(FeatureSets::Correlated { set_size: 3 }),
+        (
+            669,
+            vec![
+                21, 22, 23, 24, 25, 26, 36, 37, 38, 54, 55, 56, 75, 76, 77, 99
+            ],
+            0x9967_875e_e177_6a65
+        )
+    );
+    assert_eq!(
+        sample(FeatureSets::Anticorrelated { set_size: 3 }),
+        (636, vec![13, 42, 48, 67, 72], 0xa2e9_bf4e_a558_4ed1)
     );
 }
 
