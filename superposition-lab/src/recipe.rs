@@ -112,7 +112,7 @@ impl Recipe {
         Ok(Task::new(distribution, self.importance.weights(n)?)?)
     }
 
-    /// This recipe as one job of `superposition_train::train_many`.
+    /// This recipe as one job of `superposition_train::train_ensemble`.
     ///
     /// # Errors
     /// As [`Recipe::task`].

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 use superposition_analysis::analyze;
-use superposition_train::{Progress, StopReason, train_many};
+use superposition_train::{Progress, StopReason, train_ensemble};
 
 use crate::explore::toy_analysis_options;
 use crate::reading::evaluate;
@@ -296,7 +296,7 @@ pub fn sweep(
         .iter()
         .map(|(_, recipe)| recipe.job())
         .collect::<Result<Vec<_>, _>>()?;
-    let trained = train_many(&jobs, options.threads, observe);
+    let trained = train_ensemble(&jobs, options.threads, observe);
 
     let mut runs = Vec::with_capacity(jobs.len());
     let mut diverged = Vec::new();

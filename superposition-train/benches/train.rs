@@ -8,7 +8,9 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use superposition_model::{
     Dimensions, FeatureDistribution, FeatureProbability, Importance, ToyModelConfig,
 };
-use superposition_train::{Adam, AdamConfig, Job, Kernel, Task, TrainOptions, train, train_many};
+use superposition_train::{
+    Adam, AdamConfig, Job, Kernel, Task, TrainOptions, train, train_ensemble,
+};
 
 /// Whether the sizes should be small: `cargo bench` says `--bench`, and `cargo test` does not.
 fn is_test() -> bool {
@@ -91,14 +93,14 @@ fn ensemble(c: &mut Criterion) {
         })
         .collect();
     let threads = NonZeroUsize::new(2).expect("2 is not 0");
-    let mut group = c.benchmark_group("train_many");
+    let mut group = c.benchmark_group("train_ensemble");
     group
         .throughput(Throughput::Elements(n_jobs * n_steps as u64))
         .sample_size(10);
     group.bench_function(
         BenchmarkId::from_parameter(format!("n=5,m=2,jobs={n_jobs},threads=2")),
         |b| {
-            b.iter(|| train_many(black_box(&jobs), threads, &|_, _| ControlFlow::Continue(())));
+            b.iter(|| train_ensemble(black_box(&jobs), threads, &|_, _| ControlFlow::Continue(())));
         },
     );
     group.finish();

@@ -28,6 +28,9 @@ pub struct AdamConfig {
     pub epsilon: f64,
     /// `$\lambda$`, the decoupled weight decay of every parameter, biases too: finite, at least 0; 0 by default.
     pub weight_decay: f64,
+    /// What the gradient gains of every parameter before all else, `$g + \mathrm{l2}\,\theta$`: the coupled weight decay of
+    /// `torch.optim.Adam`; finite, at least 0; 0 by default.
+    pub l2: f64,
 }
 
 impl Default for AdamConfig {
@@ -38,6 +41,7 @@ impl Default for AdamConfig {
             beta2: 0.999,
             epsilon: 1e-8,
             weight_decay: 0.0,
+            l2: 0.0,
         }
     }
 }
@@ -83,6 +87,12 @@ impl AdamConfig {
         }
     }
 
+    /// The same with this coupled weight decay.
+    #[must_use]
+    pub fn with_l2(self, l2: f64) -> Self {
+        Self { l2, ..self }
+    }
+
     /// Checks every number.
     pub(crate) fn validate(&self) -> Result<(), TrainError> {
         let Self {
@@ -91,6 +101,7 @@ impl AdamConfig {
             beta2,
             epsilon,
             weight_decay,
+            l2,
         } = *self;
         let at_least_0 = |value: f64| value.is_finite() && value >= 0.0;
         let below_1 = |value: f64| (0.0..1.0).contains(&value);
@@ -115,6 +126,7 @@ impl AdamConfig {
                 at_least_0(weight_decay),
                 "finite and at least 0",
             ),
+            ("l2", l2, at_least_0(l2), "finite and at least 0"),
         ];
         match checks.into_iter().find(|(_, _, right, _)| !right) {
             Some((name, value, _, expected)) => Err(TrainError::Value {
@@ -129,7 +141,8 @@ impl AdamConfig {
 
 /// Adam, with decoupled weight decay (AdamW), over a flat slice of parameters.
 ///
-/// Step t (from 1) with gradient g and learning rate `$\eta$` does, for each parameter `$\theta$` by itself,
+/// Step t (from 1) with gradient g (plus `l2` times `$\theta$`) and learning rate `$\eta$` does, for each parameter
+/// `$\theta$` by itself,
 ///
 /// ```math
 /// \begin{aligned}
@@ -167,12 +180,9 @@ impl AdamConfig {
 /// *Decoupled Weight Decay Regularization*, algorithm 2, where the decay is multiplied by `$\eta$` as in PyTorch.
 #[derive(Clone, Debug)]
 pub struct Adam {
-    config: AdamConfig,
+    clock: AdamClock,
     first: Vec<f32>,
     second: Vec<f32>,
-    step_count: u64,
-    beta1_power: f64,
-    beta2_power: f64,
     instructions: Instructions,
 }
 
@@ -196,12 +206,9 @@ impl Adam {
     ) -> Result<Self, TrainError> {
         config.validate()?;
         Ok(Self {
-            config,
+            clock: AdamClock::new(config),
             first: vec![0.0; n_parameters],
             second: vec![0.0; n_parameters],
-            step_count: 0,
-            beta1_power: 1.0,
-            beta2_power: 1.0,
             instructions: Instructions::select(kernel)?,
         })
     }
@@ -219,27 +226,7 @@ impl Adam {
             parameters.len(),
             gradient.len(),
         );
-        let AdamConfig {
-            learning_rate,
-            beta1,
-            beta2,
-            epsilon,
-            weight_decay,
-        } = self.config;
-        self.step_count += 1;
-        self.beta1_power *= beta1;
-        self.beta2_power *= beta2;
-        let learning_rate = learning_rate * learning_rate_factor;
-        let correction = (1.0 - self.beta2_power).sqrt();
-        let factors = AdamFactors {
-            keep: (1.0 - learning_rate * weight_decay) as f32,
-            gradient: (1.0 - beta1) as f32,
-            beta2: beta2 as f32,
-            square: (1.0 - beta2) as f32,
-            step: (-learning_rate * correction / (1.0 - self.beta1_power)) as f32,
-            // Never 0, which would make 0/0 of a parameter without gradient.
-            epsilon: ((epsilon * correction) as f32).max(f32::MIN_POSITIVE),
-        };
+        let factors = self.clock.next(learning_rate_factor);
         self.instructions.run(AdamStep {
             factors,
             parameters,
@@ -252,12 +239,76 @@ impl Adam {
     /// How many steps were made.
     #[must_use]
     pub fn step_count(&self) -> u64 {
-        self.step_count
+        self.clock.step_count
     }
 
     /// Its hyper-parameters.
     #[must_use]
     pub fn config(&self) -> &AdamConfig {
-        &self.config
+        &self.clock.config
+    }
+}
+
+/// What Adam knows of time: the factors of each step in turn.
+#[derive(Clone, Debug)]
+pub(crate) struct AdamClock {
+    config: AdamConfig,
+    step_count: u64,
+    beta1_power: f64,
+    beta2_power: f64,
+}
+
+impl AdamClock {
+    /// Before the first step.
+    pub(crate) fn new(config: AdamConfig) -> Self {
+        Self {
+            config,
+            step_count: 0,
+            beta1_power: 1.0,
+            beta2_power: 1.0,
+        }
+    }
+
+    /// After some steps.
+    pub(crate) fn after(config: AdamConfig, step_count: u64) -> Self {
+        let mut clock = Self::new(config);
+        // As they are made: powers by another route would differ in their last bits. Once 0, they stay.
+        for _ in 0..step_count {
+            clock.beta1_power *= config.beta1;
+            clock.beta2_power *= config.beta2;
+            if clock.beta2_power == 0.0 && clock.beta1_power == 0.0 {
+                break;
+            }
+        }
+        clock.step_count = step_count;
+        clock
+    }
+
+    /// The factors of the next step.
+    pub(crate) fn next(&mut self, learning_rate_factor: f64) -> AdamFactors {
+        let AdamConfig {
+            learning_rate,
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+            l2,
+        } = self.config;
+        self.step_count += 1;
+        self.beta1_power *= beta1;
+        self.beta2_power *= beta2;
+        let learning_rate = learning_rate * learning_rate_factor;
+        let correction = (1.0 - self.beta2_power).sqrt();
+        AdamFactors {
+            clip: 1.0,
+            l2: l2 as f32,
+            keep: (1.0 - learning_rate * weight_decay) as f32,
+            gradient: (1.0 - beta1) as f32,
+            beta2: beta2 as f32,
+            square: (1.0 - beta2) as f32,
+            step: (-learning_rate * correction / (1.0 - self.beta1_power)) as f32,
+            // Never 0, which would make 0/0 of a parameter without gradient.
+            epsilon: ((epsilon * correction) as f32).max(f32::MIN_POSITIVE),
+        }
     }
 }

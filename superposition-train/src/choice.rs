@@ -80,6 +80,10 @@ pub enum StepForm {
     Gram,
     /// Through the hidden layer: `$O(Bnm)$` a step, and memory for `$O(nm)$` f32.
     Direct,
+    /// With samples in lanes and everything else in registers: `$O(Bnm)$` a step. There is a kernel for tied weights,
+    /// ReLU outputs and independent features with `$n \le 8$` and `$m \le \min(4, n)$`; elsewhere this is
+    /// [`StepForm::Auto`].
+    Tiny,
 }
 
 impl fmt::Display for StepForm {
@@ -88,6 +92,7 @@ impl fmt::Display for StepForm {
             Self::Auto => "auto",
             Self::Gram => "gram",
             Self::Direct => "direct",
+            Self::Tiny => "tiny",
         })
     }
 }
@@ -100,6 +105,7 @@ impl FromStr for StepForm {
             "auto" => Ok(Self::Auto),
             "gram" => Ok(Self::Gram),
             "direct" => Ok(Self::Direct),
+            "tiny" => Ok(Self::Tiny),
             _ => Err(TrainError::StepFormText {
                 text: text.to_owned(),
             }),

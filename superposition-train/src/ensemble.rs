@@ -8,7 +8,8 @@ use std::thread;
 
 use superposition_model::ToyModelConfig;
 
-use crate::{Progress, Task, TrainError, TrainOptions, Trained, train};
+use crate::training::run;
+use crate::{Checkpoint, Progress, Task, TrainError, TrainOptions, Trained};
 
 /// One training among many.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,6 +21,8 @@ pub struct Job {
     pub task: Task,
     /// How it is trained.
     pub options: TrainOptions,
+    /// Where it goes on from, if not from the beginning.
+    pub start: Option<Checkpoint>,
 }
 
 impl Job {
@@ -30,7 +33,32 @@ impl Job {
             config,
             task,
             options,
+            start: None,
         }
+    }
+
+    /// Makes this training, several threads making each step together where it is long enough for that.
+    ///
+    /// The outcome is that of [`train`](crate::train), bit for bit, whatever `threads` is; with a start, that of the
+    /// training it was taken from. `losses` then begins with the first step made here.
+    ///
+    /// # Errors
+    /// Those of [`train`](crate::train), and [`TrainError`] if the start does not fit the model or has made all steps.
+    ///
+    /// # Panics
+    /// If `observe` does; or if no thread can be started.
+    pub fn train(
+        &self,
+        threads: NonZeroUsize,
+        observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+    ) -> Result<Trained, TrainError> {
+        run(self, threads, observe)
+    }
+
+    /// The same, going on from here.
+    #[must_use]
+    pub fn with_start(self, start: Option<Checkpoint>) -> Self {
+        Self { start, ..self }
     }
 }
 
@@ -38,26 +66,27 @@ impl Job {
 ///
 /// Each outcome is what [`train`] gives for that job, bit for bit: neither the other jobs nor the threads enter.
 /// `observe` is called as in [`train`], from the thread of the job, with the job's index first; `Break` ends that job
-/// alone. Jobs are started in order; while more jobs than threads are left, all threads are at work.
+/// alone. Jobs are started in order; while more jobs than threads are left, all threads are at work. Where there are
+/// fewer jobs than threads, several threads make the steps of a job together.
 ///
 /// ```
 /// use std::{num::NonZeroUsize, ops::ControlFlow};
 /// use superposition_model::{Dimensions, FeatureDistribution, FeatureProbability, ToyModelConfig};
-/// use superposition_train::{Job, Task, TrainOptions, train_many};
+/// use superposition_train::{Job, Task, TrainOptions, train_ensemble};
 ///
 /// let config = ToyModelConfig::new(Dimensions { n_features: 5, n_hidden: 2 });
 /// let distribution = FeatureDistribution::new(5, &FeatureProbability::Same(0.1)).unwrap();
 /// let task = Task::new(distribution, vec![1.0; 5]).unwrap();
 /// let options = TrainOptions::default().with_n_steps(10).with_batch_size(16);
 /// let jobs = [3, 3, 4].map(|seed| Job::new(config, task.clone(), options.clone().with_seed(seed)));
-/// let trained = train_many(&jobs, NonZeroUsize::MIN, &|_, _| ControlFlow::Continue(()));
+/// let trained = train_ensemble(&jobs, NonZeroUsize::MIN, &|_, _| ControlFlow::Continue(()));
 /// assert_eq!(trained[0], trained[1]);
 /// assert_ne!(trained[0], trained[2]);
 /// ```
 ///
 /// # Panics
 /// If `observe` does, after the other threads have ended their jobs; or if no thread can be started.
-pub fn train_many(
+pub fn train_ensemble(
     jobs: &[Job],
     threads: NonZeroUsize,
     observe: &(dyn Fn(usize, &Progress<'_>) -> ControlFlow<()> + Sync),
@@ -65,27 +94,23 @@ pub fn train_many(
     let results: Vec<OnceLock<Result<Trained, TrainError>>> =
         jobs.iter().map(|_| OnceLock::new()).collect();
     let next = AtomicUsize::new(0);
+    // Threads across trainings first; where there are more of them than trainings, several make each step together.
+    let outside = threads.get().min(jobs.len()).max(1);
+    let inside = NonZeroUsize::new(threads.get() / outside).unwrap_or(NonZeroUsize::MIN);
     let work = || {
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
-            let Some(Job {
-                config,
-                task,
-                options,
-            }) = jobs.get(index)
-            else {
+            let Some(job) = jobs.get(index) else {
                 break;
             };
-            let trained = train(config, task, options, &mut |progress| {
-                observe(index, progress)
-            });
+            let trained = job.train(inside, &mut |progress| observe(index, progress));
             let first = results[index].set(trained).is_ok();
             debug_assert!(first, "each index is handed out once");
         }
     };
     thread::scope(|scope| {
         // The calling thread works too.
-        for _ in 1..threads.get().min(jobs.len()) {
+        for _ in 1..outside {
             scope.spawn(work);
         }
         work();

@@ -59,6 +59,14 @@ pub enum TrainError {
         /// Its size.
         right_value: usize,
     },
+    /// The training that should go on has made all its steps.
+    #[error("the checkpoint has made {made} steps; n_steps is {n_steps} and must be more")]
+    NothingLeft {
+        /// The steps made.
+        made: usize,
+        /// The steps of the training.
+        n_steps: usize,
+    },
     /// An importance is negative or not finite.
     #[error("importance of feature {feature} is {value}; it must be finite and at least 0")]
     Importance {
@@ -90,7 +98,7 @@ pub enum TrainError {
         text: String,
     },
     /// A text names no form of the step.
-    #[error("'{text}' is no form of a step; use auto, gram or direct")]
+    #[error("'{text}' is no form of a step; use auto, gram, direct or tiny")]
     StepFormText {
         /// The text.
         text: String,

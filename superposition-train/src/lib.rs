@@ -13,6 +13,7 @@ mod task;
 
 mod step;
 
+mod checkpoint;
 mod ensemble;
 mod training;
 
@@ -21,8 +22,9 @@ mod sparse_autoencoder;
 pub use faer;
 
 pub use adam::{Adam, AdamConfig};
+pub use checkpoint::Checkpoint;
 pub use choice::{Kernel, StepForm};
-pub use ensemble::{Job, train_many};
+pub use ensemble::{Job, train_ensemble};
 pub use error::TrainError;
 pub use options::TrainOptions;
 pub use schedule::{Decay, Schedule};

@@ -34,6 +34,11 @@ pub struct TrainOptions {
     pub adam: AdamConfig,
     /// The learning rate over the steps: constant by default.
     pub schedule: Schedule,
+    /// Scales a gradient whose Euclidean norm N, over all parameters, is above this to it, by the factor
+    /// `$\min(1, c / (N + 10^{-6}))$`, as `torch.nn.utils.clip_grad_norm_` does; `None`, the default, for never.
+    pub clip_norm: Option<f64>,
+    /// Records the loss of the first step, and of each so many steps later: at least 1, the default.
+    pub loss_every: usize,
     /// Stops after the first step whose batch loss is below this; `None`, the default, for never.
     pub loss_below: Option<f64>,
     /// The instructions used, which change no bit of the result; not serialized for that reason.
@@ -52,6 +57,8 @@ impl Default for TrainOptions {
             initialization: Initialization::default(),
             adam: AdamConfig::default(),
             schedule: Schedule::default(),
+            clip_norm: None,
+            loss_every: 1,
             loss_below: None,
             kernel: Kernel::Auto,
             step_form: StepForm::Auto,
@@ -99,6 +106,18 @@ impl TrainOptions {
         Self { schedule, ..self }
     }
 
+    /// The same with gradients scaled to at most this norm.
+    #[must_use]
+    pub fn with_clip_norm(self, clip_norm: Option<f64>) -> Self {
+        Self { clip_norm, ..self }
+    }
+
+    /// The same, recording the loss of each so many steps.
+    #[must_use]
+    pub fn with_loss_every(self, loss_every: usize) -> Self {
+        Self { loss_every, ..self }
+    }
+
     /// The same, stopping after the first step whose batch loss is below this.
     #[must_use]
     pub fn with_loss_below(self, loss_below: Option<f64>) -> Self {
@@ -122,7 +141,11 @@ impl TrainOptions {
     /// # Errors
     /// The first number that is out of range, by name, with what would be right.
     pub fn validate(&self) -> Result<(), TrainError> {
-        for (name, count) in [("n_steps", self.n_steps), ("batch_size", self.batch_size)] {
+        for (name, count) in [
+            ("n_steps", self.n_steps),
+            ("batch_size", self.batch_size),
+            ("loss_every", self.loss_every),
+        ] {
             if count == 0 {
                 return Err(TrainError::Zero { name });
             }
@@ -133,6 +156,13 @@ impl TrainOptions {
                 name: "batch_size",
                 value: self.batch_size as f64,
                 expected: "at most 4294967295",
+            });
+        }
+        if let Some(value) = self.clip_norm.filter(|c| !(c.is_finite() && *c > 0.0)) {
+            return Err(TrainError::Value {
+                name: "clip_norm",
+                value,
+                expected: "finite and greater than 0",
             });
         }
         if let Some(value) = self.loss_below.filter(|value| value.is_nan()) {

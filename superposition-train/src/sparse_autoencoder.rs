@@ -6,8 +6,11 @@ use faer::{Mat, MatRef};
 use rand::Rng;
 use superposition_model::{SaeConfig, SaeDimensions, SaeLoss, SparseAutoencoder};
 
-use crate::step::{PER_PARAMETER, SHARD_SAMPLES, check_elements};
+use crate::step::{PER_PARAMETER, check_elements};
 use crate::{Adam, AdamConfig, Schedule, StopReason, Stream, TrainError, stream_rng};
+
+/// The samples that are chosen from one generator: a change is value-breaking.
+const SHARD_SAMPLES: usize = 64;
 
 /// The samples that are encoded at a time when latents are counted.
 const TILE: usize = 1024;

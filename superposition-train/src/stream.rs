@@ -29,7 +29,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    fn number(self) -> u64 {
+    pub(crate) fn number(self) -> u64 {
         match self {
             Self::Initialization => 0,
             Self::Data => 1,

@@ -1,15 +1,22 @@
 //! The training loop.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 use superposition_model::{ToyModel, ToyModelConfig};
 
+use crate::adam::AdamClock;
 use crate::kernel::Instructions;
-use crate::step::{StepKernel, check_work};
-use crate::{Adam, Stream, Task, TrainError, TrainOptions, stream_rng};
+use crate::step::{Barrier, Step, check_work};
+use crate::{Checkpoint, Job, Stream, Task, TrainError, TrainOptions, stream_rng};
+
+/// The smallest n m B for which more than one thread makes a step: below it they would mostly wait for each other.
+const SHARED_WORK: usize = 1 << 17;
 
 /// Where a training is, after a step.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 #[non_exhaustive]
 pub struct Progress<'a> {
     /// The number of steps made: 1 after the first.
@@ -20,6 +27,16 @@ pub struct Progress<'a> {
     pub loss: f64,
     /// The model after the update.
     pub model: &'a ToyModel,
+    /// Where the moments are.
+    state: &'a Step,
+}
+
+impl Progress<'_> {
+    /// All that is needed to go on from here later: the parameters and both moments are copied.
+    #[must_use]
+    pub fn checkpoint(&self) -> Checkpoint {
+        Checkpoint::of(self.step, self.model, self.state)
+    }
 }
 
 /// Why a training ended.
@@ -78,7 +95,8 @@ impl StopReason {
 pub struct Trained {
     /// The model.
     pub model: ToyModel,
-    /// The loss of every step's batch, before its update.
+    /// The loss of the batch, before its update, of every step or of those that
+    /// [`TrainOptions::loss_every`] asks for.
     pub losses: Vec<f32>,
     /// Why it ended.
     pub stop: StopReason,
@@ -144,6 +162,21 @@ pub fn train(
     options: &TrainOptions,
     observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Trained, TrainError> {
+    Job::new(*config, task.clone(), options.clone()).train(NonZeroUsize::MIN, observe)
+}
+
+/// See [`Job::train`].
+pub(crate) fn run(
+    job: &Job,
+    threads: NonZeroUsize,
+    observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+) -> Result<Trained, TrainError> {
+    let Job {
+        config,
+        task,
+        options,
+        start,
+    } = job;
     options.validate()?;
     task.validate()?;
     config.validate()?;
@@ -158,65 +191,165 @@ pub fn train(
     }
     check_work(config, task, options.batch_size, options.step_form)?;
     let instructions = Instructions::select(options.kernel)?;
-    let mut rng = stream_rng(options.seed, Stream::Initialization, 0, 0);
-    let mut model = ToyModel::random(*config, options.initialization, &mut rng)?;
-    let mut kernel = StepKernel::new(
-        &model,
+    let mut model = match start {
+        Some(checkpoint) => checkpoint.model(*config)?,
+        None => {
+            let mut rng = stream_rng(options.seed, Stream::Initialization, 0, 0);
+            ToyModel::random(*config, options.initialization, &mut rng)?
+        }
+    };
+    let step = Step::new(
+        config,
+        model.layout(),
         task,
         options.batch_size,
         options.seed,
         instructions,
         options.step_form,
     );
-    let mut adam = Adam::with_kernel(options.adam, model.parameters().len(), options.kernel)?;
-    let mut gradient = vec![0.0; model.parameters().len()];
-
-    let n_steps = options.n_steps;
-    let mut losses = Vec::new();
-    let mut stop = StopReason::Finished;
-    for k in 0..n_steps {
-        let loss = kernel.loss_and_gradient(model.parameters(), k as u64, &mut gradient);
-        losses.push(loss as f32);
-        let step = k + 1;
-        if !loss.is_finite() {
-            return Ok(Trained {
-                model,
-                losses,
-                stop: StopReason::Diverged { step },
-            });
+    let first_step = match start {
+        Some(checkpoint) => {
+            checkpoint.set(&step, options.n_steps)?;
+            checkpoint.step
         }
-        adam.step(
-            model.parameters_mut(),
-            &gradient,
-            options.schedule.factor(k, n_steps),
-        );
-        if observe(&Progress {
-            step,
-            n_steps,
-            loss,
-            model: &model,
-        })
-        .is_break()
-        {
-            stop = StopReason::Cancelled { step };
-            break;
+        None => {
+            let zeros = vec![0.0; model.parameters().len()];
+            step.set(model.parameters(), &zeros, &zeros);
+            0
         }
-        if options.loss_below.is_some_and(|threshold| loss < threshold) {
-            stop = StopReason::LossBelow { step };
-            break;
+    };
+    let work = config.dimensions.n_features * config.dimensions.n_hidden * options.batch_size;
+    let n_workers = match work {
+        SHARED_WORK.. => threads.get().min(step.most_workers()),
+        _ => 1,
+    };
+    let team = Team {
+        step: &step,
+        options,
+        first_step,
+        n_workers,
+        barrier: Barrier::new(n_workers),
+        cancelled: AtomicBool::new(false),
+    };
+    let mut lead = Lead {
+        model: &mut model,
+        losses: Vec::new(),
+        stop: StopReason::Finished,
+        observe,
+    };
+    thread::scope(|scope| {
+        for id in 1..n_workers {
+            let team = &team;
+            scope.spawn(move || team.work(id, None));
         }
-    }
+        team.work(0, Some(&mut lead));
+    });
+    let Lead {
+        losses, mut stop, ..
+    } = lead;
     // No end of a healthy name for a model that is not.
-    if !model
-        .parameters()
-        .iter()
-        .all(|parameter| parameter.is_finite())
-    {
-        stop = StopReason::Diverged { step: losses.len() };
+    let mut parameters = model.parameters().iter();
+    if !stop.has_diverged() && !parameters.all(|parameter| parameter.is_finite()) {
+        let step = match stop {
+            StopReason::Cancelled { step } | StopReason::LossBelow { step } => step,
+            _ => options.n_steps,
+        };
+        stop = StopReason::Diverged { step };
     }
     Ok(Trained {
         model,
         losses,
         stop,
     })
+}
+
+/// The workers of one training.
+struct Team<'a> {
+    step: &'a Step,
+    options: &'a TrainOptions,
+    first_step: usize,
+    n_workers: usize,
+    barrier: Barrier,
+    cancelled: AtomicBool,
+}
+
+/// What one of them does besides: it records and observes.
+struct Lead<'a, 'o> {
+    model: &'a mut ToyModel,
+    losses: Vec<f32>,
+    stop: StopReason,
+    observe: &'o mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
+}
+
+impl Team<'_> {
+    /// All steps of one worker. Every decision but the observer's is made by each from the same numbers.
+    fn work(&self, id: usize, mut lead: Option<&mut Lead<'_, '_>>) {
+        let _guard = self.barrier.guard();
+        let Self { step, options, .. } = self;
+        let n_steps = options.n_steps;
+        let mut clock = AdamClock::after(options.adam, self.first_step as u64);
+        let mut worker = step.worker(id, self.n_workers, self.first_step as u64);
+        if self.barrier.wait().is_err() {
+            return;
+        }
+        for k in self.first_step..n_steps {
+            step.accumulate(&mut worker, k as u64);
+            if self.barrier.wait().is_err() || self.cancelled.load(Ordering::Acquire) {
+                return;
+            }
+            let loss = step.loss();
+            let made = k + 1;
+            if let Some(lead) = &mut lead
+                && (k.is_multiple_of(options.loss_every) || !loss.is_finite())
+            {
+                lead.losses.push(loss as f32);
+            }
+            if !loss.is_finite() {
+                if let Some(lead) = lead {
+                    lead.stop = StopReason::Diverged { step: made };
+                }
+                return;
+            }
+            step.differentiate(&mut worker);
+            let mut factors = clock.next(options.schedule.factor(k, n_steps));
+            if let Some(most) = options.clip_norm {
+                if self.barrier.wait().is_err() {
+                    return;
+                }
+                let norm = step.gradient_norm_sq().sqrt();
+                factors.clip = (most / (norm + 1e-6)).min(1.0) as f32;
+            }
+            step.update(&worker, factors);
+            if self.barrier.wait().is_err() {
+                return;
+            }
+            let below = options.loss_below.is_some_and(|threshold| loss < threshold);
+            let last = below || made == n_steps;
+            if let Some(lead) = &mut lead {
+                step.gather_parameters(lead.model.parameters_mut());
+                if below {
+                    lead.stop = StopReason::LossBelow { step: made };
+                }
+                let progress = Progress {
+                    step: made,
+                    n_steps,
+                    loss,
+                    model: lead.model,
+                    state: step,
+                };
+                if (lead.observe)(&progress).is_break() {
+                    lead.stop = StopReason::Cancelled { step: made };
+                    if !last {
+                        // The others are at the next step already; they look at this where they next wait.
+                        self.cancelled.store(true, Ordering::Release);
+                        let _ = self.barrier.wait();
+                        return;
+                    }
+                }
+            }
+            if last {
+                return;
+            }
+        }
+    }
 }

@@ -7,7 +7,7 @@ use superposition_lab::Recipe;
 use superposition_lab::analysis::{AnalysisOptions, analyze};
 use superposition_lab::model::Dimensions;
 use superposition_lab::model::faer::{Mat, MatRef};
-use superposition_lab::train::{Stream, TrainOptions, stream_rng, train_many};
+use superposition_lab::train::{Stream, TrainOptions, stream_rng, train_ensemble};
 use superposition_testkit::{golden, oracle};
 
 /// Seeds on each side; as many as the golden files hold.
@@ -72,7 +72,7 @@ pub(crate) fn ours(recipe: &Recipe) -> Vec<(Mat<f64>, Vec<f64>)> {
         })
         .collect();
     let threads = NonZeroUsize::new(2).expect("two is not zero");
-    train_many(&jobs, threads, &|_, _| ControlFlow::Continue(()))
+    train_ensemble(&jobs, threads, &|_, _| ControlFlow::Continue(()))
         .into_iter()
         .map(|trained| {
             let model = trained.expect("training succeeds").model;

@@ -1,4 +1,8 @@
 //! Adam over flat slices.
+//!
+//! Layout: four slices of equal length. Cost, for 16 parameters: one division, one square root and eight other
+//! operations of 16 lanes, four loads and three stores. Its twin is the same code over
+//! [`Scalar`](super::scalar::Scalar).
 
 use super::Run;
 use super::simd::{LANES, Simd};
@@ -6,6 +10,10 @@ use super::simd::{LANES, Simd};
 /// The factors of one step of Adam, computed in f64 and rounded to f32 once.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct AdamFactors {
+    /// By which the gradient is scaled first: 1 if it is not clipped.
+    pub(crate) clip: f32,
+    /// What then adds to it of the parameter: 0 but for coupled weight decay.
+    pub(crate) l2: f32,
     /// `$1 - \eta \lambda$`, by which the parameters decay.
     pub(crate) keep: f32,
     /// `$1 - \beta_1$`.
@@ -55,6 +63,9 @@ impl Run for AdamStep<'_> {
         }
         // What is left goes through the same lanes, so that every parameter is treated alike.
         let rest = g_rest.len();
+        if rest == 0 {
+            return;
+        }
         let pad = |from: &[f32]| {
             let mut lanes = [0.0; LANES];
             lanes[..rest].copy_from_slice(from);
@@ -78,13 +89,15 @@ fn lanes<S: Simd>(
     v: &mut [f32; LANES],
     g: &[f32; LANES],
 ) {
-    let g = simd.load(g);
+    let parameter = simd.load(p);
+    let g = simd.mul(simd.load(g), simd.splat(factors.clip));
+    let g = simd.mul_add(simd.splat(factors.l2), parameter, g);
     let old = simd.load(m);
     let first = simd.mul_add(simd.splat(factors.gradient), simd.sub(g, old), old);
     let square = simd.mul(simd.mul(simd.splat(factors.square), g), g);
     let second = simd.mul_add(simd.splat(factors.beta2), simd.load(v), square);
     let denominator = simd.add(simd.sqrt(second), simd.splat(factors.epsilon));
-    let kept = simd.mul(simd.splat(factors.keep), simd.load(p));
+    let kept = simd.mul(simd.splat(factors.keep), parameter);
     let change = simd.div(first, denominator);
     simd.store(p, simd.mul_add(simd.splat(factors.step), change, kept));
     simd.store(m, first);

@@ -3,9 +3,9 @@
 use std::arch::x86_64::*;
 
 use super::Run;
-use super::simd::{LANES, Limit, Simd};
+use super::simd::{LANES, Simd};
 
-/// Proof that the machine has AVX2, FMA and POPCNT: there is no other way to a value than [`Avx2::detect`].
+/// Proof that the machine has AVX2 and FMA: there is no other way to a value than [`Avx2::detect`].
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Avx2(());
 
@@ -13,8 +13,7 @@ impl Avx2 {
     /// The instructions, if the machine has them.
     pub(crate) fn detect() -> Option<Self> {
         let found = std::arch::is_x86_feature_detected!("avx2")
-            && std::arch::is_x86_feature_detected!("fma")
-            && std::arch::is_x86_feature_detected!("popcnt");
+            && std::arch::is_x86_feature_detected!("fma");
         found.then_some(Self(()))
     }
 }
@@ -22,8 +21,8 @@ impl Avx2 {
 /// Runs the body, compiled for these instructions.
 ///
 /// # Safety
-/// The machine must have AVX2, FMA and POPCNT, of which `simd` is the proof.
-#[target_feature(enable = "avx2,fma,popcnt")]
+/// The machine must have AVX2 and FMA, of which `simd` is the proof.
+#[target_feature(enable = "avx2,fma")]
 pub(crate) unsafe fn vectorize<R: Run>(simd: Avx2, run: R) -> R::Output {
     run.run(simd)
 }
@@ -40,7 +39,7 @@ macro_rules! intrinsics {
 
 impl Simd for Avx2 {
     type F = (__m256, __m256);
-    type U = __m256i;
+    type U = (__m256i, __m256i);
 
     #[inline(always)]
     fn load(self, from: &[f32; LANES]) -> Self::F {
@@ -99,10 +98,15 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn relu(self, a: Self::F) -> Self::F {
-        // The instruction is `first > second ? first : second`: the second where one is NaN.
-        let zero = intrinsics!(_mm256_setzero_ps());
-        intrinsics!(_mm256_max_ps(zero, a.0), _mm256_max_ps(zero, a.1))
+    fn min(self, a: Self::F, b: Self::F) -> Self::F {
+        // The instruction gives the second where one is NaN.
+        intrinsics!(_mm256_min_ps(a.0, b.0), _mm256_min_ps(a.1, b.1))
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        // The instruction gives the second where one is NaN.
+        intrinsics!(_mm256_max_ps(a.0, b.0), _mm256_max_ps(a.1, b.1))
     }
 
     #[inline(always)]
@@ -117,126 +121,168 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn load_u(self, from: &[u32; 8]) -> Self::U {
-        // SAFETY: the array is 256 bits, any alignment will do; `self` is the proof of AVX2.
-        unsafe { _mm256_loadu_si256(from.as_ptr().cast()) }
+    fn sum(self, a: Self::F) -> f32 {
+        let eight = intrinsics!(_mm256_add_ps(a.0, a.1));
+        let (low, high) = intrinsics!(
+            _mm256_castps256_ps128(eight),
+            _mm256_extractf128_ps::<1>(eight)
+        );
+        let four = intrinsics!(_mm_add_ps(low, high));
+        let high = intrinsics!(_mm_movehl_ps(four, four));
+        let two = intrinsics!(_mm_add_ps(four, high));
+        let high = intrinsics!(_mm_movehdup_ps(two));
+        let one = intrinsics!(_mm_add_ss(two, high));
+        intrinsics!(_mm_cvtss_f32(one))
     }
 
     #[inline(always)]
-    fn store_u(self, to: &mut [u32; 8], value: Self::U) {
+    fn transpose(self, rows: &mut [Self::F; LANES]) {
+        // Four blocks: top left, bottom left, top right, bottom right. Loops, for a closure would not be compiled for
+        // the instructions.
+        let mut blocks = [[rows[0].0; 8]; 4];
+        for k in 0..8 {
+            blocks[0][k] = rows[k].0;
+            blocks[1][k] = rows[8 + k].0;
+            blocks[2][k] = rows[k].1;
+            blocks[3][k] = rows[8 + k].1;
+        }
+        for block in &mut blocks {
+            self.transpose_8(block);
+        }
+        for k in 0..8 {
+            rows[k] = (blocks[0][k], blocks[1][k]);
+            rows[8 + k] = (blocks[2][k], blocks[3][k]);
+        }
+    }
+
+    #[inline(always)]
+    fn load_u(self, from: &[u32; LANES]) -> Self::U {
+        let from = from.as_ptr().cast::<__m256i>();
+        // SAFETY: both halves lie within the 16 u32, any alignment will do; `self` is the proof of AVX2.
+        unsafe { (_mm256_loadu_si256(from), _mm256_loadu_si256(from.add(1))) }
+    }
+
+    #[inline(always)]
+    fn store_u(self, to: &mut [u32; LANES], value: Self::U) {
+        let to = to.as_mut_ptr().cast::<__m256i>();
         // SAFETY: as for `load_u`.
-        unsafe { _mm256_storeu_si256(to.as_mut_ptr().cast(), value) }
+        unsafe {
+            _mm256_storeu_si256(to, value.0);
+            _mm256_storeu_si256(to.add(1), value.1);
+        }
+    }
+
+    #[inline(always)]
+    fn splat_u(self, value: u32) -> Self::U {
+        let value = value.cast_signed();
+        let all = intrinsics!(_mm256_set1_epi32(value));
+        (all, all)
     }
 
     #[inline(always)]
     fn add_u(self, a: Self::U, b: Self::U) -> Self::U {
-        intrinsics!(_mm256_add_epi32(a, b))
+        intrinsics!(_mm256_add_epi32(a.0, b.0), _mm256_add_epi32(a.1, b.1))
     }
 
     #[inline(always)]
-    fn xor_rotate_16(self, a: Self::U, b: Self::U) -> Self::U {
-        // SAFETY: `self` is the proof of AVX2.
-        let bytes = unsafe {
-            _mm256_broadcastsi128_si256(_mm_setr_epi8(
-                2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13,
-            ))
-        };
-        let x = intrinsics!(_mm256_xor_si256(a, b));
-        intrinsics!(_mm256_shuffle_epi8(x, bytes))
+    fn mul_u(self, a: Self::U, b: Self::U) -> Self::U {
+        intrinsics!(_mm256_mullo_epi32(a.0, b.0), _mm256_mullo_epi32(a.1, b.1))
     }
 
     #[inline(always)]
-    fn xor_rotate_12(self, a: Self::U, b: Self::U) -> Self::U {
-        let x = intrinsics!(_mm256_xor_si256(a, b));
-        let (left, right) = intrinsics!(_mm256_slli_epi32::<12>(x), _mm256_srli_epi32::<20>(x));
-        intrinsics!(_mm256_or_si256(left, right))
+    fn xor(self, a: Self::U, b: Self::U) -> Self::U {
+        intrinsics!(_mm256_xor_si256(a.0, b.0), _mm256_xor_si256(a.1, b.1))
     }
 
     #[inline(always)]
-    fn xor_rotate_8(self, a: Self::U, b: Self::U) -> Self::U {
-        // SAFETY: `self` is the proof of AVX2.
-        let bytes = unsafe {
-            _mm256_broadcastsi128_si256(_mm_setr_epi8(
-                3, 0, 1, 2, 7, 4, 5, 6, 11, 8, 9, 10, 15, 12, 13, 14,
-            ))
-        };
-        let x = intrinsics!(_mm256_xor_si256(a, b));
-        intrinsics!(_mm256_shuffle_epi8(x, bytes))
+    fn and(self, a: Self::U, b: Self::U) -> Self::U {
+        intrinsics!(_mm256_and_si256(a.0, b.0), _mm256_and_si256(a.1, b.1))
     }
 
     #[inline(always)]
-    fn xor_rotate_7(self, a: Self::U, b: Self::U) -> Self::U {
-        let x = intrinsics!(_mm256_xor_si256(a, b));
-        let (left, right) = intrinsics!(_mm256_slli_epi32::<7>(x), _mm256_srli_epi32::<25>(x));
-        intrinsics!(_mm256_or_si256(left, right))
+    fn shift_left<const K: u32>(self, a: Self::U) -> Self::U {
+        let by = self.splat_u(K);
+        intrinsics!(_mm256_sllv_epi32(a.0, by.0), _mm256_sllv_epi32(a.1, by.1))
     }
 
     #[inline(always)]
-    fn turn_1(self, a: Self::U) -> Self::U {
-        intrinsics!(_mm256_shuffle_epi32::<0b00_11_10_01>(a))
+    fn shift_right<const K: u32>(self, a: Self::U) -> Self::U {
+        let by = self.splat_u(K);
+        intrinsics!(_mm256_srlv_epi32(a.0, by.0), _mm256_srlv_epi32(a.1, by.1))
     }
 
     #[inline(always)]
-    fn turn_2(self, a: Self::U) -> Self::U {
-        intrinsics!(_mm256_shuffle_epi32::<0b01_00_11_10>(a))
-    }
-
-    #[inline(always)]
-    fn turn_3(self, a: Self::U) -> Self::U {
-        intrinsics!(_mm256_shuffle_epi32::<0b10_01_00_11>(a))
-    }
-
-    #[inline(always)]
-    fn pair_halves(self, a: Self::U, b: Self::U) -> (Self::U, Self::U) {
+    fn rotate_left<const K: u32>(self, a: Self::U) -> Self::U {
+        let left = self.shift_left::<K>(a);
+        let by = self.splat_u(32 - K);
+        let right = intrinsics!(_mm256_srlv_epi32(a.0, by.0), _mm256_srlv_epi32(a.1, by.1));
         intrinsics!(
-            _mm256_permute2x128_si256::<0x20>(a, b),
-            _mm256_permute2x128_si256::<0x31>(a, b)
+            _mm256_or_si256(left.0, right.0),
+            _mm256_or_si256(left.1, right.1)
         )
     }
 
     #[inline(always)]
-    fn compress(
-        self,
-        draws: &[u32; 8],
-        limit: &Limit,
-        first: u32,
-        to_draws: &mut [u32; 8],
-        to_indices: &mut [u32; 8],
-    ) -> usize {
-        let u = self.load_u(draws);
-        let last = self.load_u(&limit.last);
-        let ever = self.load_u(&limit.ever);
-        // There is no unsigned comparison: u <= last exactly where u is the smaller of the two.
-        let smaller = intrinsics!(_mm256_min_epu32(u, last));
-        let below = intrinsics!(_mm256_cmpeq_epi32(smaller, u));
-        let active = intrinsics!(_mm256_and_si256(below, ever));
-        let active = intrinsics!(_mm256_castsi256_ps(active));
-        let mask = intrinsics!(_mm256_movemask_ps(active)) as u8;
-        let order = &ACTIVE_FIRST[usize::from(mask)];
-        // SAFETY: the entry is 64 bits, any alignment will do; `self` is the proof of AVX2.
-        let order = unsafe { _mm256_cvtepu8_epi32(_mm_loadl_epi64(order.as_ptr().cast())) };
-        self.store_u(to_draws, intrinsics!(_mm256_permutevar8x32_epi32(u, order)));
-        let first = first as i32;
-        let first = intrinsics!(_mm256_set1_epi32(first));
-        self.store_u(to_indices, intrinsics!(_mm256_add_epi32(order, first)));
-        mask.count_ones() as usize
+    fn to_f(self, a: Self::U) -> Self::F {
+        intrinsics!(_mm256_cvtepi32_ps(a.0), _mm256_cvtepi32_ps(a.1))
+    }
+
+    #[inline(always)]
+    fn truncate(self, a: Self::F) -> Self::U {
+        intrinsics!(_mm256_cvttps_epi32(a.0), _mm256_cvttps_epi32(a.1))
+    }
+
+    #[inline(always)]
+    fn to_bits(self, a: Self::F) -> Self::U {
+        intrinsics!(_mm256_castps_si256(a.0), _mm256_castps_si256(a.1))
+    }
+
+    #[inline(always)]
+    fn from_bits(self, a: Self::U) -> Self::F {
+        intrinsics!(_mm256_castsi256_ps(a.0), _mm256_castsi256_ps(a.1))
+    }
+
+    #[inline(always)]
+    fn where_at_most(self, a: Self::U, last: Self::U, x: Self::F) -> Self::F {
+        let above = intrinsics!(
+            _mm256_cmpgt_epi32(a.0, last.0),
+            _mm256_cmpgt_epi32(a.1, last.1)
+        );
+        let above = intrinsics!(_mm256_castsi256_ps(above.0), _mm256_castsi256_ps(above.1));
+        intrinsics!(
+            _mm256_andnot_ps(above.0, x.0),
+            _mm256_andnot_ps(above.1, x.1)
+        )
     }
 }
 
-/// For every mask of eight lanes, the set ones in increasing order, then zeros.
-static ACTIVE_FIRST: [[u8; 8]; 256] = {
-    let mut table = [[0; 8]; 256];
-    let mut mask = 0;
-    while mask < 256 {
-        let (mut lane, mut count) = (0, 0);
-        while lane < 8 {
-            if mask >> lane & 1 == 1 {
-                table[mask][count] = lane as u8;
-                count += 1;
-            }
-            lane += 1;
+impl Avx2 {
+    /// Transposes eight rows of eight.
+    #[inline(always)]
+    fn transpose_8(self, rows: &mut [__m256; 8]) {
+        // Pairs of rows, then fours, then eights: each step doubles what lies in the right order.
+        let mut pairs = *rows;
+        for k in 0..4 {
+            let (a, b) = (rows[2 * k], rows[2 * k + 1]);
+            (pairs[2 * k], pairs[2 * k + 1]) =
+                intrinsics!(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b));
         }
-        mask += 1;
+        let mut fours = pairs;
+        for k in 0..2 {
+            for high in 0..2 {
+                let (a, b) = (pairs[4 * k + high], pairs[4 * k + 2 + high]);
+                (fours[4 * k + 2 * high], fours[4 * k + 2 * high + 1]) = intrinsics!(
+                    _mm256_shuffle_ps::<0b01_00_01_00>(a, b),
+                    _mm256_shuffle_ps::<0b11_10_11_10>(a, b)
+                );
+            }
+        }
+        for k in 0..4 {
+            let (a, b) = (fours[k], fours[k + 4]);
+            (rows[k], rows[k + 4]) = intrinsics!(
+                _mm256_permute2f128_ps::<0x20>(a, b),
+                _mm256_permute2f128_ps::<0x31>(a, b)
+            );
+        }
     }
-    table
-};
+}

@@ -1,7 +1,7 @@
 //! The kernels: sampling, products, the step and Adam, in 16 logical f32 lanes.
 //!
 //! Each kernel is one body, generic over [`Simd`], that is compiled once for every instruction set. Its arithmetic
-//! is fixed: lanes are never summed but by [`tree_sum`], every fused multiply-add is spelled `mul_add`, and there
+//! is fixed: lanes are never summed but by [`Simd::sum`], every fused multiply-add is spelled `mul_add`, and there
 //! are no estimates. So all instruction sets give the same bits.
 //!
 //! This folder is the only place of the crate with unsafe code: the intrinsics, and the call into a function that
@@ -12,25 +12,30 @@
 mod adam;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
-mod chacha;
 mod direct;
 mod gram;
+mod layout;
 mod product;
 mod residual;
 mod sample;
 mod scalar;
 mod simd;
+mod tiny;
+mod xoshiro;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use adam::{AdamFactors, AdamStep};
 pub(crate) use direct::{EncodeShard, EncoderGradient};
-pub(crate) use gram::GramShard;
-pub(crate) use product::{Coefficients, Product};
-pub(crate) use residual::{Residual, ResidualShard};
-pub(crate) use sample::{SampleShard, Shard, Thresholds};
-pub(crate) use simd::{Chunk, LANES, chunks_for, flat, flat_mut, tree_sum};
+pub(crate) use gram::{BLOCK_CHUNKS, GramShard, PANEL};
+pub(crate) use layout::{ColumnsToRows, RowsToColumns, Transpose};
+pub(crate) use product::{Coefficients, Product, Start};
+pub(crate) use residual::{Residual, ResidualRows};
+pub(crate) use sample::{SampleRows, SampleShard, Sampler, Shard};
+pub(crate) use simd::{Chunk, LANES, chunks_for, flat, flat_mut};
+pub(crate) use tiny::{MAX_TINY_PARAMETERS, TinyShard, is_tiny};
+pub(crate) use xoshiro::Key;
 
 use simd::Simd;
 
@@ -79,7 +84,7 @@ impl Instructions {
         match self {
             Self::Scalar => run.run(scalar::Scalar),
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: an `Avx2` exists only where the machine has AVX2, FMA and POPCNT.
+            // SAFETY: an `Avx2` exists only where the machine has AVX2 and FMA.
             Self::Avx2(simd) => unsafe { avx2::vectorize(simd, run) },
         }
     }

@@ -2,7 +2,7 @@
 
 use std::array::from_fn;
 
-use super::simd::{LANES, Limit, Simd};
+use super::simd::{LANES, Simd};
 
 /// No special instructions.
 #[derive(Clone, Copy, Debug)]
@@ -10,7 +10,7 @@ pub(crate) struct Scalar;
 
 impl Simd for Scalar {
     type F = [f32; LANES];
-    type U = [u32; 8];
+    type U = [u32; LANES];
 
     #[inline(always)]
     fn load(self, from: &[f32; LANES]) -> Self::F {
@@ -58,9 +58,14 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn relu(self, a: Self::F) -> Self::F {
-        // Not `max`, which would turn NaN into 0.
-        from_fn(|k| if 0.0 > a[k] { 0.0 } else { a[k] })
+    fn min(self, a: Self::F, b: Self::F) -> Self::F {
+        // Not `f32::min`, which treats NaN in another way.
+        from_fn(|k| if a[k] < b[k] { a[k] } else { b[k] })
+    }
+
+    #[inline(always)]
+    fn max(self, a: Self::F, b: Self::F) -> Self::F {
+        from_fn(|k| if a[k] > b[k] { a[k] } else { b[k] })
     }
 
     #[inline(always)]
@@ -70,13 +75,41 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn load_u(self, from: &[u32; 8]) -> Self::U {
+    fn sum(self, mut a: Self::F) -> f32 {
+        let mut width = LANES / 2;
+        while width > 0 {
+            for k in 0..width {
+                a[k] += a[k + width];
+            }
+            width /= 2;
+        }
+        a[0]
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: &mut [Self::F; LANES]) {
+        for r in 0..LANES {
+            for k in 0..r {
+                let swapped = rows[r][k];
+                rows[r][k] = rows[k][r];
+                rows[k][r] = swapped;
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn load_u(self, from: &[u32; LANES]) -> Self::U {
         *from
     }
 
     #[inline(always)]
-    fn store_u(self, to: &mut [u32; 8], value: Self::U) {
+    fn store_u(self, to: &mut [u32; LANES], value: Self::U) {
         *to = value;
+    }
+
+    #[inline(always)]
+    fn splat_u(self, value: u32) -> Self::U {
+        [value; LANES]
     }
 
     #[inline(always)]
@@ -85,69 +118,63 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn xor_rotate_16(self, a: Self::U, b: Self::U) -> Self::U {
-        from_fn(|k| (a[k] ^ b[k]).rotate_left(16))
+    fn mul_u(self, a: Self::U, b: Self::U) -> Self::U {
+        from_fn(|k| a[k].wrapping_mul(b[k]))
     }
 
     #[inline(always)]
-    fn xor_rotate_12(self, a: Self::U, b: Self::U) -> Self::U {
-        from_fn(|k| (a[k] ^ b[k]).rotate_left(12))
+    fn xor(self, a: Self::U, b: Self::U) -> Self::U {
+        from_fn(|k| a[k] ^ b[k])
     }
 
     #[inline(always)]
-    fn xor_rotate_8(self, a: Self::U, b: Self::U) -> Self::U {
-        from_fn(|k| (a[k] ^ b[k]).rotate_left(8))
+    fn and(self, a: Self::U, b: Self::U) -> Self::U {
+        from_fn(|k| a[k] & b[k])
     }
 
     #[inline(always)]
-    fn xor_rotate_7(self, a: Self::U, b: Self::U) -> Self::U {
-        from_fn(|k| (a[k] ^ b[k]).rotate_left(7))
+    fn shift_left<const K: u32>(self, a: Self::U) -> Self::U {
+        from_fn(|k| a[k] << K)
     }
 
     #[inline(always)]
-    fn turn_1(self, a: Self::U) -> Self::U {
-        turn(a, 1)
+    fn shift_right<const K: u32>(self, a: Self::U) -> Self::U {
+        from_fn(|k| a[k] >> K)
     }
 
     #[inline(always)]
-    fn turn_2(self, a: Self::U) -> Self::U {
-        turn(a, 2)
+    fn rotate_left<const K: u32>(self, a: Self::U) -> Self::U {
+        from_fn(|k| a[k].rotate_left(K))
     }
 
     #[inline(always)]
-    fn turn_3(self, a: Self::U) -> Self::U {
-        turn(a, 3)
+    fn to_f(self, a: Self::U) -> Self::F {
+        from_fn(|k| a[k].cast_signed() as f32)
     }
 
     #[inline(always)]
-    fn pair_halves(self, a: Self::U, b: Self::U) -> (Self::U, Self::U) {
-        (
-            from_fn(|k| if k < 4 { a[k] } else { b[k - 4] }),
-            from_fn(|k| if k < 4 { a[k + 4] } else { b[k] }),
-        )
+    fn truncate(self, a: Self::F) -> Self::U {
+        from_fn(|k| (a[k] as i32).cast_unsigned())
     }
 
     #[inline(always)]
-    fn compress(
-        self,
-        draws: &[u32; 8],
-        limit: &Limit,
-        first: u32,
-        to_draws: &mut [u32; 8],
-        to_indices: &mut [u32; 8],
-    ) -> usize {
-        let mut count = 0;
-        for (k, &draw) in draws.iter().enumerate() {
-            // At most k were counted before, so this never leaves the arrays.
-            to_draws[count] = draw;
-            to_indices[count] = first + k as u32;
-            count += usize::from(draw <= limit.last[k] && limit.ever[k] != 0);
-        }
-        count
+    fn to_bits(self, a: Self::F) -> Self::U {
+        from_fn(|k| a[k].to_bits())
     }
-}
 
-#[inline(always)]
-fn turn(a: [u32; 8], by: usize) -> [u32; 8] {
-    from_fn(|k| a[(k & 4) | ((k + by) & 3)])
+    #[inline(always)]
+    fn from_bits(self, a: Self::U) -> Self::F {
+        from_fn(|k| f32::from_bits(a[k]))
+    }
+
+    #[inline(always)]
+    fn where_at_most(self, a: Self::U, last: Self::U, x: Self::F) -> Self::F {
+        from_fn(|k| {
+            if a[k].cast_signed() <= last[k].cast_signed() {
+                x[k]
+            } else {
+                0.0
+            }
+        })
+    }
 }

@@ -25,26 +25,14 @@ pub(crate) fn flat_mut(chunks: &mut [Chunk]) -> &mut [f32] {
     unsafe { std::slice::from_raw_parts_mut(chunks.as_mut_ptr().cast(), chunks.len() * LANES) }
 }
 
-/// The sum of sixteen lanes, always in this order: halves are added until one is left.
-pub(crate) fn tree_sum(mut lanes: [f64; LANES]) -> f64 {
-    let mut width = LANES / 2;
-    while width > 0 {
-        for lane in 0..width {
-            lanes[lane] += lanes[lane + width];
-        }
-        width /= 2;
-    }
-    lanes[0]
-}
-
-/// An instruction set: sixteen lanes of f32, each computed by itself, and what sampling needs of integers.
+/// An instruction set: sixteen lanes of f32 and of u32, each computed by itself.
 ///
 /// Every method means the same in every implementation, to the last bit, also for NaN, infinities and zeros of
 /// either sign (but not for the payload of a NaN).
 pub(crate) trait Simd: Copy {
     /// Sixteen f32.
     type F: Copy;
-    /// Two blocks of ChaCha, a row of each: eight u32.
+    /// Sixteen u32.
     type U: Copy;
 
     /// Loads.
@@ -65,52 +53,51 @@ pub(crate) trait Simd: Copy {
     fn sqrt(self, a: Self::F) -> Self::F;
     /// `a * b + c`, rounded once.
     fn mul_add(self, a: Self::F, b: Self::F, c: Self::F) -> Self::F;
-    /// `if 0 > a { 0 } else { a }`: NaN stays NaN.
-    fn relu(self, a: Self::F) -> Self::F;
+    /// `if a < b { a } else { b }`: b where one is NaN.
+    fn min(self, a: Self::F, b: Self::F) -> Self::F;
+    /// `if a > b { a } else { b }`: b where one is NaN.
+    fn max(self, a: Self::F, b: Self::F) -> Self::F;
     /// `if z <= 0 { 0 } else { a }`: NaN in z lets a pass.
     fn where_positive(self, z: Self::F, a: Self::F) -> Self::F;
+    /// The sum of the lanes: halves are added until one is left.
+    fn sum(self, a: Self::F) -> f32;
+    /// Row r, lane k becomes row k, lane r.
+    fn transpose(self, rows: &mut [Self::F; LANES]);
 
     /// Loads.
-    fn load_u(self, from: &[u32; 8]) -> Self::U;
+    fn load_u(self, from: &[u32; LANES]) -> Self::U;
     /// Stores.
-    fn store_u(self, to: &mut [u32; 8], value: Self::U);
-    /// The lane-wise sum modulo 2^32.
+    fn store_u(self, to: &mut [u32; LANES], value: Self::U);
+    /// The same number in every lane.
+    fn splat_u(self, value: u32) -> Self::U;
+    /// The sum modulo 2^32.
     fn add_u(self, a: Self::U, b: Self::U) -> Self::U;
-    /// `(a ^ b) <<< 16`.
-    fn xor_rotate_16(self, a: Self::U, b: Self::U) -> Self::U;
-    /// `(a ^ b) <<< 12`.
-    fn xor_rotate_12(self, a: Self::U, b: Self::U) -> Self::U;
-    /// `(a ^ b) <<< 8`.
-    fn xor_rotate_8(self, a: Self::U, b: Self::U) -> Self::U;
-    /// `(a ^ b) <<< 7`.
-    fn xor_rotate_7(self, a: Self::U, b: Self::U) -> Self::U;
-    /// Lane k of each half becomes lane k + 1 modulo 4 of what it was.
-    fn turn_1(self, a: Self::U) -> Self::U;
-    /// Lane k of each half becomes lane k + 2 modulo 4 of what it was.
-    fn turn_2(self, a: Self::U) -> Self::U;
-    /// Lane k of each half becomes lane k + 3 modulo 4 of what it was.
-    fn turn_3(self, a: Self::U) -> Self::U;
-    /// The first halves of two, then their second halves.
-    fn pair_halves(self, a: Self::U, b: Self::U) -> (Self::U, Self::U);
+    /// The product modulo 2^32.
+    fn mul_u(self, a: Self::U, b: Self::U) -> Self::U;
+    /// Exclusive or.
+    fn xor(self, a: Self::U, b: Self::U) -> Self::U;
+    /// Bitwise and.
+    fn and(self, a: Self::U, b: Self::U) -> Self::U;
+    /// Shifted left, `K` below 32.
+    fn shift_left<const K: u32>(self, a: Self::U) -> Self::U;
+    /// Shifted right, zeros entering, `K` below 32.
+    fn shift_right<const K: u32>(self, a: Self::U) -> Self::U;
+    /// Rotated left, `K` from 1 to 31.
+    fn rotate_left<const K: u32>(self, a: Self::U) -> Self::U;
+    /// The number as an i32, rounded to f32.
+    fn to_f(self, a: Self::U) -> Self::F;
+    /// The integer part of a number from 0 to below 2^31.
+    fn truncate(self, a: Self::F) -> Self::U;
+    /// The bits of an f32.
+    fn to_bits(self, a: Self::F) -> Self::U;
+    /// The f32 of these bits.
+    fn from_bits(self, a: Self::U) -> Self::F;
+    /// `if a <= last { x } else { 0 }`, both as i32.
+    fn where_at_most(self, a: Self::U, last: Self::U, x: Self::F) -> Self::F;
 
-    /// Writes the draw and the index `first + k` of every lane k with `draws[k] <= last[k]` and `ever[k]` all ones,
-    /// one behind the other from the front, and returns how many. What it leaves behind them is unspecified.
-    fn compress(
-        self,
-        draws: &[u32; 8],
-        limit: &Limit,
-        first: u32,
-        to_draws: &mut [u32; 8],
-        to_indices: &mut [u32; 8],
-    ) -> usize;
-}
-
-/// Below which draws eight features are active.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(64))]
-pub(crate) struct Limit {
-    /// The last draw with which each is active.
-    pub(crate) last: [u32; 8],
-    /// All ones, or 0 for a feature that is never active.
-    pub(crate) ever: [u32; 8],
+    /// `if 0 > a { 0 } else { a }`: NaN stays NaN.
+    #[inline(always)]
+    fn relu(self, a: Self::F) -> Self::F {
+        self.max(self.splat(0.0), a)
+    }
 }

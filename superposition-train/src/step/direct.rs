@@ -1,0 +1,342 @@
+//! The direct form: groups of shards, each with sums of its own, through the hidden layer.
+
+use std::ops::Range;
+use std::sync::RwLock;
+
+use superposition_model::Dimensions;
+
+use super::{Step, read, write};
+use crate::kernel::{
+    Chunk, Coefficients, ColumnsToRows, EncodeShard, EncoderGradient, LANES, Product, Residual,
+    ResidualRows, RowsToColumns, SampleRows, Shard, Start, chunks_for, flat, flat_mut,
+};
+
+/// The most groups of shards: a change is value-breaking.
+const MAX_GROUPS: usize = 4;
+
+/// Samples that go through the hidden layer together, so that their outputs stay in the cache.
+pub(super) const TILE: usize = 32;
+
+/// What the workers share.
+pub(super) struct Shared {
+    groups: Vec<RwLock<Group>>,
+    n_shards: usize,
+}
+
+/// The sums over the shards of a group, and over the groups before it.
+struct Group {
+    /// Of the encoder: n rows over the hidden dimensions.
+    w: Vec<Chunk>,
+    /// Of the decoder: m rows over the outputs.
+    w_dec: Vec<Chunk>,
+    bias: Vec<Chunk>,
+}
+
+impl Shared {
+    pub(super) fn new(dimensions: Dimensions, n_shards: usize) -> Self {
+        let Dimensions {
+            n_features: n,
+            n_hidden: m,
+        } = dimensions;
+        let zeros = |rows: usize, chunks: usize| vec![Chunk::default(); rows * chunks];
+        let groups = (0..n_groups(n_shards)).map(|_| {
+            RwLock::new(Group {
+                w: zeros(n, chunks_for(m)),
+                w_dec: zeros(m, chunks_for(n)),
+                bias: zeros(1, chunks_for(n)),
+            })
+        });
+        Self {
+            groups: groups.collect(),
+            n_shards,
+        }
+    }
+
+    pub(super) fn n_groups(&self) -> usize {
+        self.groups.len()
+    }
+}
+
+/// How many groups some shards make.
+pub(super) fn n_groups(n_shards: usize) -> usize {
+    n_shards.min(MAX_GROUPS)
+}
+
+/// What a worker keeps for itself.
+pub(super) struct Work {
+    /// All of W by its columns, and of the decoder if it is another, without padding.
+    w: Vec<f32>,
+    w_dec: Vec<f32>,
+    bias: Vec<Chunk>,
+    /// Both with their columns padded, n rows over the hidden dimensions; the decoder by its rows over the outputs.
+    w_columns: Vec<Chunk>,
+    w_dec_columns: Vec<Chunk>,
+    w_dec_rows: Vec<Chunk>,
+    shard: Shard,
+    /// The samples of a shard, if they are drawn as rows; else those of a tile.
+    x: Vec<Chunk>,
+    /// Rows for the samples of a tile: over the hidden dimensions, the outputs, the hidden dimensions.
+    h: Vec<Chunk>,
+    z: Vec<Chunk>,
+    h_gradient: Vec<Chunk>,
+    sums: Vec<Chunk>,
+}
+
+impl Work {
+    pub(super) fn new(step: &Step) -> Self {
+        let Dimensions {
+            n_features: n,
+            n_hidden: m,
+        } = step.dimensions;
+        let (outputs, hidden) = (chunks_for(n), chunks_for(m));
+        let zeros = |rows: usize, chunks: usize| vec![Chunk::default(); rows * chunks];
+        let if_untied = |rows: usize| if step.untied { rows } else { 0 };
+        let rows = match step.sampler.draws_rows() {
+            true => step.sampler.shard_samples().min(step.batch_size),
+            false => TILE,
+        };
+        Self {
+            w: vec![0.0; n * m],
+            w_dec: vec![0.0; if_untied(n) * m],
+            bias: zeros(1, outputs),
+            w_columns: zeros(n, hidden),
+            w_dec_columns: zeros(if_untied(n), hidden),
+            w_dec_rows: zeros(m, outputs),
+            shard: Shard::default(),
+            x: zeros(rows, outputs),
+            h: zeros(TILE, hidden),
+            z: zeros(TILE, outputs),
+            h_gradient: zeros(TILE, hidden),
+            sums: zeros(m, outputs),
+        }
+    }
+
+    /// The worker's groups.
+    pub(super) fn accumulate(
+        &mut self,
+        step: &Step,
+        shared: &Shared,
+        (id, n_workers): (usize, usize),
+        k: u64,
+    ) {
+        let Dimensions {
+            n_features: n,
+            n_hidden: m,
+        } = step.dimensions;
+        let (outputs, hidden) = (chunks_for(n), chunks_for(m));
+        step.gather_weights(&mut self.w, &mut self.w_dec);
+        for part in &step.parts {
+            let part = read(part);
+            if let Some(b) = part.b(step.untied) {
+                flat_mut(&mut self.bias)[part.features.clone()]
+                    .copy_from_slice(&part.parameters[b]);
+            }
+        }
+        pad_columns(&self.w, m, &mut self.w_columns, hidden);
+        if step.untied {
+            pad_columns(&self.w_dec, m, &mut self.w_dec_columns, hidden);
+        }
+        step.instructions.run(ColumnsToRows {
+            columns: if step.untied { &self.w_dec } else { &self.w },
+            m,
+            rows: &mut self.w_dec_rows,
+            stride: outputs,
+        });
+        let n_groups = shared.n_groups();
+        for index in (id..n_groups).step_by(n_workers) {
+            let group = &mut *write(&shared.groups[index]);
+            for sums in [&mut group.w, &mut group.w_dec, &mut group.bias] {
+                sums.fill(Chunk::default());
+            }
+            let mut loss = 0.0;
+            let shards =
+                index * shared.n_shards / n_groups..(index + 1) * shared.n_shards / n_groups;
+            for shard in shards {
+                let n_samples = self.sample(step, k, shard);
+                for first in (0..n_samples).step_by(TILE) {
+                    let samples = first..n_samples.min(first + TILE);
+                    self.tile(step, group, samples, &mut loss);
+                }
+            }
+            step.set_loss(index, loss);
+        }
+    }
+
+    /// Draws a shard; returns how many samples it has.
+    fn sample(&mut self, step: &Step, k: u64, index: usize) -> usize {
+        if !step.sampler.draws_rows() {
+            step.sample(k, index, &mut self.shard);
+            return self.shard.n_samples();
+        }
+        let (key, n_samples) = step.shard(k, index);
+        step.instructions.run(SampleRows {
+            sampler: &step.sampler,
+            key,
+            n_samples,
+            rows: &mut self.x[..n_samples * step.scale.len()],
+            shard: &mut self.shard,
+        });
+        n_samples
+    }
+
+    /// Adds the loss and gradient of some samples of the shard.
+    fn tile(&mut self, step: &Step, group: &mut Group, samples: Range<usize>, loss: &mut f64) {
+        let outputs = step.scale.len();
+        let hidden = chunks_for(step.dimensions.n_hidden);
+        let count = samples.len();
+        let h = &mut self.h[..count * hidden];
+        let z = &mut self.z[..count * outputs];
+        let h_gradient = &mut self.h_gradient[..count * hidden];
+        let dense = step.sampler.draws_rows();
+        let rows = |values, stride: usize| Coefficients {
+            values,
+            row_stride: stride * LANES,
+            column_stride: 1,
+        };
+        let transposed = |values, stride: usize| Coefficients {
+            values,
+            row_stride: 1,
+            column_stride: stride * LANES,
+        };
+        let x = if dense {
+            let x = &self.x[samples.start * outputs..samples.end * outputs];
+            step.instructions.run(Product {
+                out: h,
+                a: rows(flat(x), outputs),
+                b: &self.w_columns,
+                stride: hidden,
+                start: Start::Zero,
+            });
+            x
+        } else {
+            let x = &mut self.x[..count * outputs];
+            x.fill(Chunk::default());
+            let shard = self.shard.samples_in(samples.clone());
+            for ((indices, values), x) in shard.zip(x.chunks_exact_mut(outputs)) {
+                let x = flat_mut(x);
+                for (&i, &value) in indices.iter().zip(values) {
+                    x[i as usize] = value;
+                }
+            }
+            step.instructions.run(EncodeShard {
+                shard: &self.shard,
+                samples: samples.clone(),
+                w: &self.w_columns,
+                h,
+                stride: hidden,
+            });
+            x
+        };
+        step.instructions.run(Product {
+            out: z,
+            a: rows(flat(h), hidden),
+            b: &self.w_dec_rows,
+            stride: outputs,
+            start: Start::Row(&self.bias),
+        });
+        step.instructions.run(ResidualRows {
+            residual: Residual {
+                output: step.output,
+                bias: &self.bias,
+                scale: &step.scale,
+                loss,
+                bias_gradient: &mut group.bias,
+            },
+            x,
+            z,
+        });
+        // z now holds g.
+        let w_dec_columns = if step.untied {
+            &self.w_dec_columns
+        } else {
+            &self.w_columns
+        };
+        step.instructions.run(Product {
+            out: h_gradient,
+            a: rows(flat(z), outputs),
+            b: w_dec_columns,
+            stride: hidden,
+            start: Start::Zero,
+        });
+        step.instructions.run(Product {
+            out: &mut group.w_dec,
+            a: transposed(flat(h), hidden),
+            b: z,
+            stride: outputs,
+            start: Start::Sum,
+        });
+        if dense {
+            step.instructions.run(Product {
+                out: &mut group.w,
+                a: transposed(flat(x), outputs),
+                b: h_gradient,
+                stride: hidden,
+                start: Start::Sum,
+            });
+        } else {
+            step.instructions.run(EncoderGradient {
+                shard: &self.shard,
+                samples,
+                h_gradient,
+                w_gradient: &mut group.w,
+                stride: hidden,
+            });
+        }
+    }
+
+    /// The gradient of a part: the sum over the groups, in their order, of the encoder's and the decoder's.
+    pub(super) fn differentiate(&mut self, step: &Step, shared: &Shared, index: usize) {
+        let Dimensions { n_hidden: m, .. } = step.dimensions;
+        let (outputs, hidden) = (step.scale.len(), chunks_for(m));
+        let chunks = step.panels[index].clone();
+        let width = chunks.len();
+        let part = &mut *write(&step.parts[index]);
+        let sums = &mut self.sums[..m * width];
+        let (w, w_dec) = (part.w(), part.w_dec(step.untied));
+        let bias = part.b(step.untied);
+        part.gradient.fill(0.0);
+        sums.fill(Chunk::default());
+        for group in &shared.groups {
+            let group = read(group);
+            let rows = part
+                .features
+                .clone()
+                .map(|i| &flat(&group.w[i * hidden..][..hidden])[..m]);
+            let columns = part.gradient[w.clone()].chunks_exact_mut(m);
+            for (sum, row) in columns.zip(rows) {
+                add(sum, row);
+            }
+            for (sum, row) in sums
+                .chunks_exact_mut(width)
+                .zip(group.w_dec.chunks_exact(outputs))
+            {
+                add(flat_mut(sum), flat(&row[chunks.clone()]));
+            }
+            if let Some(b) = bias.clone() {
+                let features = part.features.clone();
+                add(&mut part.gradient[b], &flat(&group.bias)[features]);
+            }
+        }
+        step.instructions.run(RowsToColumns {
+            rows: sums,
+            stride: width,
+            columns: &mut part.gradient[w_dec],
+            m,
+            // Tied weights have the sum of both gradients.
+            accumulate: !step.untied,
+        });
+    }
+}
+
+fn add(sums: &mut [f32], numbers: &[f32]) {
+    for (sum, number) in sums.iter_mut().zip(numbers) {
+        *sum += number;
+    }
+}
+
+/// Gives each column of W (`m` numbers) chunks of its own.
+fn pad_columns(columns: &[f32], m: usize, padded: &mut [Chunk], stride: usize) {
+    for (to, from) in padded.chunks_exact_mut(stride).zip(columns.chunks_exact(m)) {
+        flat_mut(to)[..m].copy_from_slice(from);
+    }
+}

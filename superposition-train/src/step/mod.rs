@@ -1,0 +1,298 @@
+//! A step: from a model's parameters and the step's random numbers to the loss, its gradient and the update.
+//!
+//! Several workers make a step together. Between barriers each writes what it owns, its parts of the features above
+//! all, and reads what the others wrote before: [`Step::accumulate`], a barrier, [`Step::differentiate`],
+//! (with clipping, a barrier), [`Step::update`], a barrier. Who owns what changes no bit: every number is the same
+//! chain of operations, whoever computes it.
+
+mod barrier;
+mod choose;
+mod direct;
+mod gram;
+mod part;
+mod tiny;
+
+#[cfg(test)]
+mod tests;
+
+use std::ops::Range;
+use std::sync::RwLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use superposition_model::{Coupling, Dimensions, Output, ParameterLayout, ToyModelConfig};
+
+pub(crate) use barrier::Barrier;
+pub(crate) use choose::{PER_PARAMETER, check_elements, check_work};
+
+use crate::kernel::{
+    AdamFactors, AdamStep, Chunk, Instructions, Key, LANES, SampleShard, Sampler, Shard,
+    chunks_for, flat_mut,
+};
+use crate::{StepForm, Stream, Task};
+use part::{Part, panels, read, write};
+
+/// What all workers of a training share.
+pub(crate) struct Step {
+    instructions: Instructions,
+    dimensions: Dimensions,
+    output: Output,
+    untied: bool,
+    layout: ParameterLayout,
+    batch_size: usize,
+    seed: u64,
+    sampler: Sampler,
+    /// `$2 I_j / (B n)$`.
+    scale: Vec<Chunk>,
+    /// The features in ranges of chunks, and what is kept of each.
+    panels: Vec<Range<usize>>,
+    parts: Vec<RwLock<Part>>,
+    /// Shares of the loss, as the bits of f64: one for each thing that a worker owns while the loss is summed.
+    losses: Vec<AtomicU64>,
+    form: Form,
+}
+
+/// What the forms share besides.
+enum Form {
+    Tiny,
+    Gram(gram::Shared),
+    Direct(direct::Shared),
+}
+
+/// What one worker keeps for itself.
+pub(crate) struct Worker {
+    id: usize,
+    n_workers: usize,
+    work: Work,
+}
+
+enum Work {
+    Tiny,
+    Gram(Box<gram::Work>),
+    Direct(Box<direct::Work>),
+}
+
+impl Step {
+    /// The step of `task` for models of this configuration, with batches of `batch_size` drawn by `seed`.
+    ///
+    /// How much it allocates is for [`check_work`] to refuse.
+    pub(crate) fn new(
+        config: &ToyModelConfig,
+        layout: ParameterLayout,
+        task: &Task,
+        batch_size: usize,
+        seed: u64,
+        instructions: Instructions,
+        form: StepForm,
+    ) -> Self {
+        let dimensions = config.dimensions;
+        let (n, m) = (dimensions.n_features, dimensions.n_hidden);
+        let outputs = chunks_for(n);
+        let sampler = Sampler::new(&task.distribution);
+        let form = choose::choose(form, config, batch_size, &sampler, &task.distribution);
+        let mut scale = vec![Chunk::default(); outputs];
+        for (scale, &importance) in flat_mut(&mut scale).iter_mut().zip(&task.importance) {
+            *scale = (2.0 * f64::from(importance) / (batch_size as f64 * n as f64)) as f32;
+        }
+        let panels = match form {
+            StepForm::Tiny => vec![0..outputs],
+            _ => panels(n),
+        };
+        let parts = panels
+            .iter()
+            .map(|chunks| {
+                let features = chunks.start * LANES..n.min(chunks.end * LANES);
+                RwLock::new(Part::new(features, m, &layout))
+            })
+            .collect();
+        let n_shards = batch_size.div_ceil(sampler.shard_samples());
+        let (form, n_losses) = match form {
+            StepForm::Tiny => (Form::Tiny, 1),
+            StepForm::Direct => {
+                let shared = direct::Shared::new(dimensions, n_shards);
+                let n_losses = shared.n_groups();
+                (Form::Direct(shared), n_losses)
+            }
+            _ => {
+                let shared = gram::Shared::new(outputs, &panels, n_shards);
+                (Form::Gram(shared), panels.len())
+            }
+        };
+        Self {
+            instructions,
+            dimensions,
+            output: config.output,
+            untied: config.coupling == Coupling::Untied,
+            layout,
+            batch_size,
+            seed,
+            sampler,
+            scale,
+            panels,
+            parts,
+            losses: (0..n_losses).map(|_| AtomicU64::new(0)).collect(),
+            form,
+        }
+    }
+
+    /// The most workers that would have something to do.
+    pub(crate) fn most_workers(&self) -> usize {
+        match &self.form {
+            Form::Tiny => 1,
+            Form::Gram(_) => self.parts.len(),
+            Form::Direct(shared) => shared.n_groups(),
+        }
+    }
+
+    /// Worker `id` of `n_workers`, who is to make step `k` first.
+    pub(crate) fn worker(&self, id: usize, n_workers: usize, k: u64) -> Worker {
+        let work = match &self.form {
+            Form::Tiny => Work::Tiny,
+            Form::Gram(shared) => {
+                shared.sample(self, id, n_workers, k);
+                Work::Gram(Box::new(gram::Work::new(self, id, n_workers)))
+            }
+            Form::Direct(_) => Work::Direct(Box::new(direct::Work::new(self))),
+        };
+        Worker {
+            id,
+            n_workers,
+            work,
+        }
+    }
+
+    /// Draws the batch of step `k` (from 0) and adds up its loss and what the gradient is made of.
+    pub(crate) fn accumulate(&self, worker: &mut Worker, k: u64) {
+        match (&self.form, &mut worker.work) {
+            (Form::Tiny, Work::Tiny) => tiny::accumulate(self, k),
+            (Form::Gram(shared), Work::Gram(work)) => {
+                work.accumulate(self, shared, k);
+                shared.sample(self, worker.id, worker.n_workers, k + 1);
+            }
+            (Form::Direct(shared), Work::Direct(work)) => {
+                work.accumulate(self, shared, (worker.id, worker.n_workers), k);
+            }
+            _ => unreachable!("a worker of another step"),
+        }
+    }
+
+    /// The loss of the batch, after all have accumulated.
+    pub(crate) fn loss(&self) -> f64 {
+        let shares = self.losses.iter();
+        0.5 * shares
+            .map(|bits| f64::from_bits(bits.load(Ordering::Relaxed)))
+            .sum::<f64>()
+    }
+
+    /// Makes the gradient of the worker's parts of what all have accumulated.
+    pub(crate) fn differentiate(&self, worker: &mut Worker) {
+        match (&self.form, &mut worker.work) {
+            (Form::Tiny, _) => {}
+            (Form::Gram(shared), Work::Gram(work)) => work.differentiate(self, shared),
+            (Form::Direct(shared), Work::Direct(work)) => {
+                for index in self.own(worker.id, worker.n_workers) {
+                    work.differentiate(self, shared, index);
+                }
+            }
+            _ => unreachable!("a worker of another step"),
+        }
+    }
+
+    /// The squared norm of the gradient, after all have differentiated.
+    pub(crate) fn gradient_norm_sq(&self) -> f64 {
+        let parts = self.parts.iter();
+        parts
+            .map(|part| {
+                let part = read(part);
+                let squares = part.gradient.iter().map(|&g| f64::from(g) * f64::from(g));
+                squares.sum::<f64>()
+            })
+            .sum()
+    }
+
+    /// Moves the parameters of the worker's parts.
+    pub(crate) fn update(&self, worker: &Worker, factors: AdamFactors) {
+        for index in self.own(worker.id, worker.n_workers) {
+            let part = &mut *write(&self.parts[index]);
+            self.instructions.run(AdamStep {
+                factors,
+                parameters: &mut part.parameters,
+                first: &mut part.first,
+                second: &mut part.second,
+                gradient: &part.gradient,
+            });
+        }
+    }
+
+    /// Takes parameters and both moments.
+    pub(crate) fn set(&self, parameters: &[f32], first: &[f32], second: &[f32]) {
+        for part in &self.parts {
+            let part = &mut *write(part);
+            let (mut p, mut m, mut v) = (
+                std::mem::take(&mut part.parameters),
+                std::mem::take(&mut part.first),
+                std::mem::take(&mut part.second),
+            );
+            part.scatter(parameters, &mut p);
+            part.scatter(first, &mut m);
+            part.scatter(second, &mut v);
+            (part.parameters, part.first, part.second) = (p, m, v);
+        }
+    }
+
+    /// Copies the parameters to where they lie in a model.
+    pub(crate) fn gather_parameters(&self, to: &mut [f32]) {
+        for part in &self.parts {
+            let part = read(part);
+            part.gather(&part.parameters, to);
+        }
+    }
+
+    /// Copies the moments likewise.
+    pub(crate) fn gather_moments(&self, first: &mut [f32], second: &mut [f32]) {
+        for part in &self.parts {
+            let part = read(part);
+            part.gather(&part.first, first);
+            part.gather(&part.second, second);
+        }
+    }
+
+    /// The numbers of the parts of a worker.
+    fn own(&self, id: usize, n_workers: usize) -> impl Iterator<Item = usize> + use<> {
+        (id..self.parts.len()).step_by(n_workers)
+    }
+
+    /// The key of a shard, and how many samples it has.
+    fn shard(&self, k: u64, shard: usize) -> (Key, usize) {
+        let most = self.sampler.shard_samples();
+        let key = Key::new([self.seed, Stream::Data.number(), k, shard as u64]);
+        (key, most.min(self.batch_size - shard * most))
+    }
+
+    /// Samples a shard.
+    fn sample(&self, k: u64, index: usize, shard: &mut Shard) {
+        let (key, n_samples) = self.shard(k, index);
+        self.instructions.run(SampleShard {
+            sampler: &self.sampler,
+            key,
+            n_samples,
+            shard,
+        });
+    }
+
+    fn set_loss(&self, index: usize, loss: f64) {
+        self.losses[index].store(loss.to_bits(), Ordering::Relaxed);
+    }
+
+    /// All of W, column after column, and all of the decoder if it is another.
+    fn gather_weights(&self, w: &mut [f32], w_dec: &mut [f32]) {
+        let m = self.dimensions.n_hidden;
+        for part in &self.parts {
+            let part = read(part);
+            let columns = part.features.start * m..part.features.end * m;
+            w[columns.clone()].copy_from_slice(&part.parameters[part.w()]);
+            if self.untied {
+                w_dec[columns].copy_from_slice(&part.parameters[part.w_dec(true)]);
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+//! The tiny form: the whole step in registers, by one worker.
+
+use super::{Step, write};
+use crate::kernel::{MAX_TINY_PARAMETERS, TinyShard, flat};
+
+/// Adds up the loss and writes the gradient.
+pub(super) fn accumulate(step: &Step, k: u64) {
+    let elements = step.sampler.lanes().expect("lanes are samples");
+    let n = step.dimensions.n_features;
+    let m = step.dimensions.n_hidden;
+    let part = &mut *write(&step.parts[0]);
+    // Where there is no bias, zeros, whose gradient is dropped.
+    let mut parameters = [0.0; MAX_TINY_PARAMETERS];
+    let used = n * m + if step.layout.b.is_some() { n } else { 0 };
+    parameters[..used].copy_from_slice(&part.parameters[..used]);
+    let mut gradient = [0.0; MAX_TINY_PARAMETERS];
+    let mut loss = 0.0;
+    for shard in 0..step.batch_size.div_ceil(step.sampler.shard_samples()) {
+        let (key, n_samples) = step.shard(k, shard);
+        step.instructions.run(TinyShard {
+            shape: (n, m),
+            elements,
+            key,
+            n_samples,
+            parameters: &parameters,
+            scale: flat(&step.scale),
+            loss: &mut loss,
+            gradient: &mut gradient,
+        });
+    }
+    for (to, from) in part.gradient[..used].iter_mut().zip(gradient) {
+        *to = from as f32;
+    }
+    step.set_loss(0, loss);
+}
