@@ -1,4 +1,4 @@
-//! `cargo bench -p superposition-model`: loss and gradient of the quick start, sampling, a sparse autoencoder.
+//! `cargo bench -p superposition-model`: loss and gradient of the quick start, expected loss, sampling, a sparse autoencoder.
 //!
 //! Run as a test (`cargo test --benches`) each runs once at toy size.
 
@@ -45,6 +45,30 @@ fn toy_model(c: &mut Criterion) {
     group.finish();
 }
 
+fn population_loss(c: &mut Criterion) {
+    let mut group = c.benchmark_group("population_loss");
+    let (n, m) = (size(100, 7), size(20, 3));
+    let config = ToyModelConfig::new(Dimensions {
+        n_features: n,
+        n_hidden: m,
+    });
+    // Directions of norm about 1, as those of a trained model.
+    let directions = Initialization::Normal {
+        std: 1.0 / (m as f64).sqrt(),
+    };
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut model = ToyModel::random(config, directions, &mut rng).expect("valid sizes");
+    model.parameters_mut()[n * m..].fill(-0.05);
+    let importance = Importance::default().weights(n).expect("valid importance");
+    let distribution =
+        FeatureDistribution::new(n, &FeatureProbability::Same(0.1)).expect("valid probability");
+    group.throughput(Throughput::Elements(n as u64));
+    group.bench_function(BenchmarkId::from_parameter(format!("n={n},m={m}")), |b| {
+        b.iter(|| model.population_loss(&distribution, &importance, 1e-6));
+    });
+    group.finish();
+}
+
 fn sampling(c: &mut Criterion) {
     let mut group = c.benchmark_group("sample");
     let (n, batch_size) = (size(100, 7), size(1024, 5));
@@ -84,5 +108,11 @@ fn sparse_autoencoder(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, toy_model, sampling, sparse_autoencoder);
+criterion_group!(
+    benches,
+    toy_model,
+    population_loss,
+    sampling,
+    sparse_autoencoder
+);
 criterion_main!(benches);

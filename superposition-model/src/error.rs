@@ -149,6 +149,12 @@ pub enum ModelError {
         /// What about it is wrong.
         reason: String,
     },
+    /// The error that an expected loss may have is not a positive finite number.
+    #[error("tolerance is {value}; it must be finite and greater than 0")]
+    LossTolerance {
+        /// The value found.
+        value: f64,
+    },
     /// A tensor that the configuration asks for is not there.
     #[error("tensor '{name}' is missing; there {}", list("is", "are", found))]
     MissingTensor {

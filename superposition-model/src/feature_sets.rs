@@ -30,8 +30,8 @@ use crate::draws::{Draws, RANGE, value};
 /// ```
 ///
 /// # References
-/// Elhage et al. 2022, *Toy Models of Superposition*, the section on correlated features. Its sets are pairs; other sizes
-/// are ours.
+/// Elhage et al. 2022, *Toy Models of Superposition*, the section on correlated features. Its sets are pairs; other
+/// sizes are ours.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]

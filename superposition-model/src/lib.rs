@@ -15,6 +15,8 @@ mod feature_sets;
 mod importance;
 mod sparse_batch;
 
+mod population_loss;
+
 mod sae_loss;
 mod sparse_autoencoder;
 
@@ -28,6 +30,7 @@ pub use error::ModelError;
 pub use feature_sets::FeatureSets;
 pub use importance::Importance;
 pub use initialization::Initialization;
+pub use population_loss::PopulationLoss;
 pub use sae_loss::SaeLoss;
 pub use sparse_autoencoder::{SaeConfig, SaeDimensions, SaeLayout, SparseAutoencoder};
 pub use sparse_batch::SparseBatch;

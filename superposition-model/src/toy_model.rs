@@ -58,10 +58,8 @@ impl ToyModel {
             layout,
             parameters,
         };
-        match model.parameters.iter().position(|value| !value.is_finite()) {
-            None => Ok(model),
-            Some(position) => Err(model.not_finite(position)),
-        }
+        model.check_finite()?;
+        Ok(model)
     }
 
     /// A model with random weights and a bias of 0.
@@ -267,6 +265,14 @@ impl ToyModel {
             n_hidden,
         } = self.dimensions();
         MatRef::from_column_major_slice(values, n_hidden, n_features)
+    }
+
+    /// Whether all parameters are finite; what [`ToyModel::parameters_mut`] lets in is not checked there.
+    pub(crate) fn check_finite(&self) -> Result<(), ModelError> {
+        match self.parameters.iter().position(|value| !value.is_finite()) {
+            None => Ok(()),
+            Some(position) => Err(self.not_finite(position)),
+        }
     }
 
     /// The error that names the parameter at `position`.

@@ -7,6 +7,7 @@ mod errors;
 mod feature_sets;
 mod gradient;
 mod importance;
+mod population_loss;
 #[cfg(feature = "serde")]
 mod serialization;
 mod sparse_autoencoder;
