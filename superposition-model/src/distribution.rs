@@ -33,8 +33,8 @@ pub enum FeatureProbability {
 /// All features are independent, unless [`FeatureDistribution::with_sets`] ties together which of them are active.
 ///
 /// # Which numbers
-/// Independent features: a batch takes exactly one u32 `$u$` for each element, in the order of the samples and of the features in each, also
-/// where p is 0 or 1. Feature i is active iff `$u < \lfloor 2^{32} p_i \rfloor$`, and its value is then
+/// Independent features: a batch takes exactly one u32 `$u$` for each element, in the order of the samples and of the
+/// features in each, also where p is 0 or 1. Feature i is active iff `$u < \lfloor 2^{32} p_i \rfloor$`, and its value is then
 /// `$(u + \frac12) / (2^{32} p_i)$`, computed in f64, rounded to f32, and kept below 1. So an active feature is never
 /// exactly 0, p is realised to within `$2^{-32}$`, and a feature with `$p < 2^{-32}$` is never active. Values lie on a
 /// grid of `$2^{32} p$` points, fewer than an f32 has below `$p = 2^{-8}$`; both moments stay right to `$2^{-32}/p$`.

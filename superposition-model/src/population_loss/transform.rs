@@ -23,8 +23,8 @@ const DAMPING: f64 = 5.0;
 /// How much longer than the range of z a period is. The continuation has kinks at multiples of T; a mass of z beside
 /// one would make the transform decay slowly.
 const MARGIN: f64 = 1.15;
-/// How many times the movement of the last half of the partial sums the estimate of the tail is. Of 100,000 models of
-/// two features three were off by a third more than 4 movements, none by 10.
+/// How many times the movement of the last half of the partial sums the estimate of the tail is. Of 100,000 random
+/// models of two features three were off by up to 5.4 movements; with 10 none of 500,000 was off by more.
 const CAUTION: f64 = 10.0;
 /// Nodes of one part of one output, at most.
 const MAX_NODES: usize = 1 << 13;
@@ -144,7 +144,7 @@ fn period(row: &Row, level: u32, allowed: f64) -> (f64, f64) {
 const N_THETAS: usize = 4;
 
 /// `$\log M(\vartheta)$` for `$\vartheta$` of 1, 2, 4 and 8 times `first`, and of their opposites, with all that is of
-/// level `level` or smaller in size. Two exponentials of each weight serve them all.
+/// level `level` or smaller in size. One exponential of each weight serves them all.
 fn log_mgfs(row: &Row, level: u32, first: f64) -> [[f64; N_THETAS]; 2] {
     let mut sums = [[0.0; N_THETAS]; 2];
     let mut products = [[1.0_f64; N_THETAS]; 2];
@@ -159,7 +159,8 @@ fn log_mgfs(row: &Row, level: u32, first: f64) -> [[f64; N_THETAS]; 2] {
         for member in row.members[block.members.clone()].iter().filter(is_in) {
             any = true;
             let mut w = first * member.g;
-            let mut e = [libm::exp(w), libm::exp(-w)];
+            let e = libm::exp(w);
+            let mut e = [e, 1.0 / e];
             let mut inverse = 1.0 / w;
             for k in 0..N_THETAS {
                 let [plus, minus] = if w.abs() < 1e-3 {
