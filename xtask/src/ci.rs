@@ -53,7 +53,7 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
         ),
         (
             "bench, once each",
-            Box::new(|| bench::run_once(shell, None)),
+            Box::new(|| bench::run_once(shell, workspace, None)),
         ),
         (
             "tidy: built",

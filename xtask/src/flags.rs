@@ -16,11 +16,21 @@ xflags::xflags! {
             optional --open
         }
 
-        /// All criterion benchmarks.
+        /// All criterion benchmarks, then the workloads of `benchmarks/README.md` beside the limits of the machine.
         cmd bench {
-            /// Run each benchmark once at toy size, in the dev profile, to see that it works.
+            /// Run everything once at toy size, in the dev profile, to see that it works.
             optional --quick
-            /// Run only the benchmarks whose id contains this.
+            /// Instead run the workloads in turn with the same work in JAX and PyTorch, and print ratios.
+            optional --peers
+            /// With --peers: how often; 5 if not given.
+            optional --rounds rounds: usize
+            /// Only these workloads, with commas, and no criterion benchmarks.
+            optional --only workloads: String
+            /// With --peers: write a record under `benchmarks/record` and BENCHMARKS.md.
+            optional --record
+            /// Only write BENCHMARKS.md again, from the records that are there.
+            optional --render
+            /// Run only the criterion benchmarks whose id contains this, and no workloads.
             optional filter: String
         }
 

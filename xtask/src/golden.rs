@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde_json::Value;
 use xshell::{Shell, cmd};
 
-use crate::{flags::Golden, workspace::Workspace};
+use crate::{flags::Golden, python, workspace::Workspace};
 
 const REQUIREMENTS: &str = "superposition-testkit/golden/requirements.txt";
 
@@ -58,7 +58,7 @@ const SCRIPTS: [Script; 9] = [
 
 pub(crate) fn run(shell: &Shell, workspace: &Workspace, flags: &Golden) -> anyhow::Result<()> {
     let home = workspace.target.join("golden");
-    let python = environment(shell, workspace, &home)?;
+    let python = python::environment(shell, workspace, REQUIREMENTS)?;
     let mut differences = Vec::new();
     for script in &SCRIPTS {
         let chosen = flags
@@ -109,23 +109,6 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace, flags: &Golden) -> anyho
         );
     }
     Ok(())
-}
-
-/// A Python with the pinned versions.
-fn environment(shell: &Shell, workspace: &Workspace, home: &Path) -> anyhow::Result<PathBuf> {
-    let folder = home.join("environment");
-    let programs = folder.join(if cfg!(windows) { "Scripts" } else { "bin" });
-    let python = programs.join("python");
-    if !python.exists() {
-        cmd!(shell, "python3 -m venv {folder}").run()?;
-    }
-    let requirements = workspace.root.join(REQUIREMENTS);
-    cmd!(
-        shell,
-        "{python} -m pip install --quiet --disable-pip-version-check --requirement {requirements}"
-    )
-    .run()?;
-    Ok(python)
 }
 
 fn download(shell: &Shell, python: &Path, package: &str, home: &Path) -> anyhow::Result<PathBuf> {

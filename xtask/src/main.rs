@@ -9,6 +9,7 @@ mod ci;
 mod doc;
 mod flags;
 mod golden;
+mod python;
 mod release;
 mod source;
 mod tidy;
@@ -38,7 +39,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::Ci(_) => ci::run(&shell, &workspace),
         XtaskCmd::Tidy(_) => tidy::run(&shell, &workspace),
         XtaskCmd::Doc(flags) => doc::run(&shell, &workspace, flags.open),
-        XtaskCmd::Bench(flags) => bench::run(&shell, flags.quick, flags.filter.as_deref()),
+        XtaskCmd::Bench(flags) => bench::run(&shell, &workspace, &flags),
         XtaskCmd::Golden(flags) => golden::run(&shell, &workspace, &flags),
         XtaskCmd::Release(flags) => release::run(&shell, &workspace, flags.execute),
     }

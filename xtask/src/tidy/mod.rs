@@ -22,7 +22,7 @@ use xshell::Shell;
 pub(crate) use changelog::has_version;
 pub(crate) use manifest::FORMULAS;
 
-use crate::{doc, workspace::Workspace};
+use crate::{bench, doc, workspace::Workspace};
 
 /// One place that breaks an invariant.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ impl fmt::Display for Finding {
 type Check = fn(&Workspace) -> Vec<Finding>;
 
 /// What can be seen in the manifests and the sources, without building anything.
-const CHECKS: [(&str, Check); 15] = [
+const CHECKS: [(&str, Check); 16] = [
     ("dependencies between crates", edges::check),
     ("manifests of published crates", manifest::check_published),
     ("crates that are not published", manifest::check_unpublished),
@@ -67,6 +67,7 @@ const CHECKS: [(&str, Check); 15] = [
     ("paths of one machine", files::check_paths),
     ("licence", files::check_license),
     ("continuous integration can run", files::check_executable),
+    ("BENCHMARKS.md is what the records give", bench::check),
 ];
 
 /// The whole of tidy: what continuous integration runs, and the check of operators, which builds every
