@@ -38,7 +38,7 @@ n, m, batch = work.n, work.m, work.batch
 p = jnp.array(work.p, jnp.float32)
 importance = jnp.array(work.importance, jnp.float32)
 # Samples and models at a time: the fastest of those in README.md.
-CHUNK = {"w1": 256, "w1b": 512, "w2": 1024, "w3": 256, "w4": 256}
+CHUNK = {"w1": 256, "w1b": 512, "w2": 1024, "w3": 256, "w4": 128}
 MODELS = {"w2": 10, "w3": 64}
 chunk, models_at_once = CHUNK[chosen.workload], MODELS.get(chosen.workload, 1)
 for name, value in (part.split("=") for part in chosen.variant.split(",") if "=" in part):

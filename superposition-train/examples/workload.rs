@@ -1,13 +1,16 @@
 //! Trains one of the workloads of `benchmarks/README.md` and prints what it took as one line of JSON:
 //! `cargo run --release --package superposition-train --example workload -- w1 --threads 2 --steps 1000 --seeds 1`.
 //!
-//! A step of an ensemble is one step of all its models. Seeds are trained one after the other.
+//! A step of an ensemble is one step of all its models. Seeds are trained one after the other. Instead of a workload,
+//! `limits` prints what the machine can do.
 
+use std::hint::black_box;
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use faer::{Accum, Mat, Par, linalg::matmul::matmul};
 use superposition_model::{
     Dimensions, FeatureDistribution, FeatureProbability, Importance, ToyModelConfig,
 };
@@ -41,7 +44,7 @@ impl Arguments {
         let mut arguments = std::env::args().skip(1);
         let workload = arguments
             .next()
-            .ok_or("the first argument is w1, w1b, w2, w3, w3-exact or w4")?;
+            .ok_or("the first argument is w1, w1b, w2, w3, w3-exact, w4 or limits")?;
         let mut parsed = Self {
             workload,
             threads: NonZeroUsize::MIN,
@@ -63,6 +66,11 @@ impl Arguments {
 
 fn run() -> Result<serde_json::Value, Error> {
     let arguments = Arguments::parse()?;
+    if arguments.workload == "limits" {
+        let gflops = [1, 2].map(|threads| on_threads(threads, gflops));
+        let gigabytes = [1, 2].map(|threads| on_threads(threads, gigabytes));
+        return Ok(serde_json::json!({ "gflops": gflops, "gigabytes": gigabytes }));
+    }
     let Arguments {
         threads,
         steps,
@@ -238,4 +246,56 @@ fn cpu_seconds() -> Option<f64> {
     let user: f64 = fields.next()?.parse().ok()?;
     let system: f64 = fields.next()?.parse().ok()?;
     Some((user + system) / TICKS_PER_SECOND)
+}
+
+/// The sum of what the threads reach at the same time.
+fn on_threads(threads: usize, probe: fn() -> f64) -> f64 {
+    std::thread::scope(|scope| {
+        let probes: Vec<_> = (0..threads).map(|_| scope.spawn(probe)).collect();
+        let rates = probes
+            .into_iter()
+            .map(|probe| probe.join().expect("a probe does not panic"));
+        rates.sum()
+    })
+}
+
+/// faer's product runs at about nine tenths of what the fused multiply-add units give.
+fn gflops() -> f64 {
+    const SIZE: usize = 256;
+    let a = Mat::<f32>::from_fn(SIZE, SIZE, |i, j| ((i * 7 + j) % 13) as f32);
+    let b = Mat::<f32>::from_fn(SIZE, SIZE, |i, j| ((i + j * 5) % 11) as f32);
+    let mut product = Mat::<f32>::zeros(SIZE, SIZE);
+    let flops = 2.0 * (SIZE as f64).powi(3);
+    rate(flops / 1e9, || {
+        let a = black_box(a.as_ref());
+        matmul(
+            product.as_mut(),
+            Accum::Replace,
+            a,
+            b.as_ref(),
+            1.0,
+            Par::Seq,
+        );
+    })
+}
+
+/// Comparing two equal buffers reads both and computes next to nothing.
+fn gigabytes() -> f64 {
+    const BYTES: usize = 64 << 20;
+    let (a, b) = (vec![1_u8; BYTES], vec![1_u8; BYTES]);
+    rate(2.0 * BYTES as f64 / 1e9, || {
+        assert!(black_box(&a) == black_box(&b));
+    })
+}
+
+/// The amount over the median time of a call.
+fn rate(amount: f64, mut call: impl FnMut()) -> f64 {
+    let (start, mut seconds) = (Instant::now(), Vec::new());
+    while start.elapsed() < Duration::from_millis(500) || seconds.len() < 3 {
+        let before = Instant::now();
+        call();
+        seconds.push(before.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    amount / seconds[seconds.len() / 2]
 }
