@@ -14,7 +14,7 @@ use faer::{Accum, Mat, Par, linalg::matmul::matmul};
 use superposition_model::{
     Dimensions, FeatureDistribution, FeatureProbability, Importance, ToyModelConfig,
 };
-use superposition_train::{Job, Task, TrainOptions, train_many};
+use superposition_train::{Job, Task, TrainOptions, train_ensemble};
 
 type Error = Box<dyn std::error::Error>;
 
@@ -111,7 +111,7 @@ type Train = fn(&[Job], NonZeroUsize) -> Result<Vec<f64>, Error>;
 
 /// Samples a batch for every model at every step.
 fn train_sampled(jobs: &[Job], threads: NonZeroUsize) -> Result<Vec<f64>, Error> {
-    train_many(jobs, threads, &|_, _| ControlFlow::Continue(()))
+    train_ensemble(jobs, threads, &|_, _| ControlFlow::Continue(()))
         .into_iter()
         .map(|trained| {
             let losses = trained?.losses;
