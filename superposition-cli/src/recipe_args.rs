@@ -61,7 +61,7 @@ pub(crate) struct RecipeArgs {
     /// Seed of everything random
     #[arg(long)]
     seed: Option<u64>,
-    /// Instructions to use: auto, scalar or avx2; the result has the same bits with each
+    /// Instructions to use: auto, scalar, avx2 or avx512; the result has the same bits with each
     #[arg(long, value_name = "KERNEL")]
     kernel: Option<Kernel>,
 }

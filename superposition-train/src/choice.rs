@@ -19,22 +19,32 @@ use crate::TrainError;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Kernel {
-    /// The fastest that this machine can run.
+    /// AVX2 and FMA where the machine has them, else plain Rust. Not AVX-512, which has not been measured yet.
     #[default]
     Auto,
     /// Plain Rust, for any machine.
     Scalar,
     /// AVX2 and FMA on x86-64; a [`TrainError::Kernel`] on a machine without them.
     Avx2,
+    /// AVX-512F on x86-64; a [`TrainError::Kernel`] on a machine without it.
+    Avx512,
+}
+
+impl Kernel {
+    /// Its name, as it is parsed.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Scalar => "scalar",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
 }
 
 impl fmt::Display for Kernel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Auto => "auto",
-            Self::Scalar => "scalar",
-            Self::Avx2 => "avx2",
-        })
+        f.pad(self.name())
     }
 }
 
@@ -46,6 +56,7 @@ impl FromStr for Kernel {
             "auto" => Ok(Self::Auto),
             "scalar" => Ok(Self::Scalar),
             "avx2" => Ok(Self::Avx2),
+            "avx512" => Ok(Self::Avx512),
             _ => Err(TrainError::KernelText {
                 text: text.to_owned(),
             }),

@@ -67,6 +67,14 @@ pub enum TrainError {
         /// The steps of the training.
         n_steps: usize,
     },
+    /// The exact gradient of this model is not known here, or an option has no meaning for it.
+    #[error("{what}; exact gradients are there for {needed}")]
+    NoExactGradient {
+        /// What was found.
+        what: String,
+        /// What would be right.
+        needed: &'static str,
+    },
     /// An importance is negative or not finite.
     #[error("importance of feature {feature} is {value}; it must be finite and at least 0")]
     Importance {
@@ -92,7 +100,7 @@ pub enum TrainError {
         name: &'static str,
     },
     /// A text names no kernel.
-    #[error("'{text}' is no kernel; use auto, scalar or avx2")]
+    #[error("'{text}' is no kernel; use auto, scalar, avx2 or avx512")]
     KernelText {
         /// The text.
         text: String,

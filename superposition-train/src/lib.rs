@@ -15,6 +15,7 @@ mod step;
 
 mod checkpoint;
 mod ensemble;
+mod exact;
 mod training;
 
 mod sparse_autoencoder;
@@ -26,6 +27,7 @@ pub use checkpoint::Checkpoint;
 pub use choice::{Kernel, StepForm};
 pub use ensemble::{Job, train_ensemble};
 pub use error::TrainError;
+pub use exact::train_exact;
 pub use options::TrainOptions;
 pub use schedule::{Decay, Schedule};
 pub use sparse_autoencoder::{SaeProgress, SaeTrainOptions, TrainedSae, train_sparse_autoencoder};

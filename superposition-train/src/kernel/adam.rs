@@ -89,8 +89,21 @@ fn lanes<S: Simd>(
     v: &mut [f32; LANES],
     g: &[f32; LANES],
 ) {
+    update(simd, factors, p, m, v, simd.load(g));
+}
+
+/// Sixteen parameters whose gradient is in registers.
+#[inline(always)]
+pub(crate) fn update<S: Simd>(
+    simd: S,
+    factors: &AdamFactors,
+    p: &mut [f32; LANES],
+    m: &mut [f32; LANES],
+    v: &mut [f32; LANES],
+    g: S::F,
+) {
     let parameter = simd.load(p);
-    let g = simd.mul(simd.load(g), simd.splat(factors.clip));
+    let g = simd.mul(g, simd.splat(factors.clip));
     let g = simd.mul_add(simd.splat(factors.l2), parameter, g);
     let old = simd.load(m);
     let first = simd.mul_add(simd.splat(factors.gradient), simd.sub(g, old), old);

@@ -12,7 +12,10 @@
 mod adam;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod direct;
+mod exact;
 mod gram;
 mod layout;
 mod product;
@@ -28,6 +31,7 @@ mod tests;
 
 pub(crate) use adam::{AdamFactors, AdamStep};
 pub(crate) use direct::{EncodeShard, EncoderGradient};
+pub(crate) use exact::{ExactModels, ExactSteps};
 pub(crate) use gram::{BLOCK_CHUNKS, GramShard, PANEL};
 pub(crate) use layout::{ColumnsToRows, RowsToColumns, Transpose};
 pub(crate) use product::{Coefficients, Product, Start};
@@ -57,26 +61,30 @@ pub(crate) enum Instructions {
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2(avx2::Avx2),
+    /// AVX-512F.
+    #[cfg(target_arch = "x86_64")]
+    Avx512(avx512::Avx512),
 }
 
 impl Instructions {
     /// The instructions that were asked for, if this machine has them.
     pub(crate) fn select(kernel: Kernel) -> Result<Self, TrainError> {
+        let missing = TrainError::Kernel {
+            name: kernel.name(),
+        };
         match kernel {
             Kernel::Scalar => Ok(Self::Scalar),
-            Kernel::Auto => Ok(Self::avx2().unwrap_or(Self::Scalar)),
-            Kernel::Avx2 => Self::avx2().ok_or(TrainError::Kernel { name: "avx2" }),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Auto => Ok(avx2::Avx2::detect().map_or(Self::Scalar, Self::Avx2)),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx2 => avx2::Avx2::detect().map(Self::Avx2).ok_or(missing),
+            #[cfg(target_arch = "x86_64")]
+            Kernel::Avx512 => avx512::Avx512::detect().map(Self::Avx512).ok_or(missing),
+            #[cfg(not(target_arch = "x86_64"))]
+            Kernel::Auto => Ok(Self::Scalar),
+            #[cfg(not(target_arch = "x86_64"))]
+            _ => Err(missing),
         }
-    }
-
-    #[cfg(target_arch = "x86_64")]
-    fn avx2() -> Option<Self> {
-        avx2::Avx2::detect().map(Self::Avx2)
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn avx2() -> Option<Self> {
-        None
     }
 
     /// Runs the body with these instructions.
@@ -86,6 +94,9 @@ impl Instructions {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: an `Avx2` exists only where the machine has AVX2 and FMA.
             Self::Avx2(simd) => unsafe { avx2::vectorize(simd, run) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: an `Avx512` exists only where the machine has AVX-512F, AVX2 and FMA.
+            Self::Avx512(simd) => unsafe { avx512::vectorize(simd, run) },
         }
     }
 }

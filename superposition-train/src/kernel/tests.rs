@@ -10,7 +10,7 @@ use crate::Kernel;
 
 /// All kinds of instructions that this machine has.
 pub(super) fn instructions() -> Vec<Instructions> {
-    [Kernel::Scalar, Kernel::Avx2, Kernel::Auto]
+    [Kernel::Scalar, Kernel::Avx2, Kernel::Avx512]
         .into_iter()
         .filter_map(|kernel| Instructions::select(kernel).ok())
         .collect()
