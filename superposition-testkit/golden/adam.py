@@ -15,6 +15,7 @@ CASES = [
     dict(name="adamw_strong_decay", kind="adamw", lr=0.01, weight_decay=0.1),
     dict(name="adam_varying_rate", kind="adam", lr=0.01, varying=True),
     dict(name="adamw_varying_rate", kind="adamw", lr=0.01, weight_decay=0.1, varying=True),
+    dict(name="adam_coupled_decay", kind="adam", lr=0.01, weight_decay=0.1),
 ]
 
 

@@ -155,7 +155,7 @@ impl AdamConfig {
 ///
 /// # Order of operations
 /// The moments and parameters are f32. The factors of a step are computed in f64, powers of beta by repeated
-/// multiplication, and rounded to f32 once. Then `m = fma(1 - beta1, g - m, m)`;
+/// multiplication, and rounded to f32 once. First `g = fma(l2, theta, g)`. Then `m = fma(1 - beta1, g - m, m)`;
 /// `v = fma(beta2, v, ((1 - beta2) g) g)`; and, with both sides of the fraction multiplied by
 /// `$c = \sqrt{1 - \beta_2^t}$`, `theta = fma(-eta c / (1 - beta1^t), m / (sqrt(v) + epsilon c), (1 - eta lambda) theta)`.
 /// All is correctly rounded, so the bits are the same on every machine.
@@ -272,13 +272,16 @@ impl AdamClock {
     /// After some steps.
     pub(crate) fn after(config: AdamConfig, step_count: u64) -> Self {
         let mut clock = Self::new(config);
-        // As they are made: powers by another route would differ in their last bits. Once 0, they stay.
+        // As they are made: powers by another route would differ in their last bits. What no longer changes never will.
         for _ in 0..step_count {
-            clock.beta1_power *= config.beta1;
-            clock.beta2_power *= config.beta2;
-            if clock.beta2_power == 0.0 && clock.beta1_power == 0.0 {
+            let powers = (
+                clock.beta1_power * config.beta1,
+                clock.beta2_power * config.beta2,
+            );
+            if powers == (clock.beta1_power, clock.beta2_power) {
                 break;
             }
+            (clock.beta1_power, clock.beta2_power) = powers;
         }
         clock.step_count = step_count;
         clock

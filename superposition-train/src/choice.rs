@@ -67,9 +67,9 @@ impl FromStr for Kernel {
 /// In which form a step computes the loss and its gradient: a choice of speed that changes the order of summation.
 ///
 /// The forms are equal in exact arithmetic and differ by rounding, so a training is reproducible bit by bit within
-/// one form. [`StepForm::Auto`] depends on nothing but the shapes and the probabilities: it takes the Gram form where
-/// few features are active (`$pn$` small beside m) and n is at most about 2000, and else the direct form. With n
-/// features, m hidden dimensions, B samples a step and mean probability p:
+/// one form. [`StepForm::Auto`] depends on nothing but the shapes and the probabilities: it takes the tiny form where there is one, else the Gram form where
+/// few features are active (`$pn$` small beside m) and n is at most about 2000, and the direct form otherwise. Below, n
+/// is the number of features, m of hidden dimensions, B of samples a step and p the mean probability.
 ///
 /// ```
 /// use superposition_train::StepForm;
@@ -87,7 +87,8 @@ pub enum StepForm {
     #[default]
     Auto,
     /// Through the n x n matrix `$G = W^\top W_\mathrm{dec}$`, by its rows of active features: `$O(B p n^2 + n^2 m)$`
-    /// a step, and memory for G and two more such matrices, `$3 n^2$` f32, besides `$O(nm)$`.
+    /// a step, and memory for G and two more such matrices, `$3 n^2$` f32, besides `$O(nm)$` and the active features of two
+    /// batches.
     Gram,
     /// Through the hidden layer: `$O(Bnm)$` a step, and memory for `$O(nm)$` f32.
     Direct,

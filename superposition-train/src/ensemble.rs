@@ -40,7 +40,9 @@ impl Job {
     /// Makes this training, several threads making each step together where it is long enough for that.
     ///
     /// The outcome is that of [`train`](crate::train), bit for bit, whatever `threads` is; with a start, that of the
-    /// training it was taken from. `losses` then begins with the first step made here.
+    /// training it was taken from. `losses` then has the steps made here of those that [`TrainOptions::loss_every`] asks
+    /// for, which are counted from the first step of the whole training. At most `threads` make a step, and one where
+    /// n m B is below 2^17; the others wait busily while `observe` runs.
     ///
     /// # Errors
     /// Those of [`train`](crate::train), and [`TrainError`] if the start does not fit the model or has made all steps.
@@ -66,8 +68,8 @@ impl Job {
 ///
 /// Each outcome is what [`train`] gives for that job, bit for bit: neither the other jobs nor the threads enter.
 /// `observe` is called as in [`train`], from the thread of the job, with the job's index first; `Break` ends that job
-/// alone. Jobs are started in order; while more jobs than threads are left, all threads are at work. Where there are
-/// fewer jobs than threads, several threads make the steps of a job together.
+/// alone. Jobs are started in order; while more jobs than threads are left, all threads are at work. Where there are at
+/// least twice as many threads as jobs, several make the steps of a job together.
 ///
 /// ```
 /// use std::{num::NonZeroUsize, ops::ControlFlow};

@@ -20,7 +20,8 @@ use rand_chacha::ChaCha8Rng;
 pub enum Stream {
     /// The parameters a training starts from: number 0.
     Initialization,
-    /// The samples, or the choice of samples, that a training sees: number 1.
+    /// The samples that a toy model sees (keyed alike, from a generator of its own: see [`train`](crate::train)), or the
+    /// choice of samples that an autoencoder sees: number 1.
     Data,
     /// The samples on which a trained model is judged: number 2.
     Evaluation,
@@ -63,11 +64,6 @@ impl Stream {
 /// ```
 #[must_use]
 pub fn stream_rng(seed: u64, stream: Stream, step: u64, shard: u32) -> ChaCha8Rng {
-    ChaCha8Rng::from_seed(key(seed, stream, step, shard))
-}
-
-/// The key of [`stream_rng`].
-pub(crate) fn key(seed: u64, stream: Stream, step: u64, shard: u32) -> [u8; 32] {
     let mut key = [0; 32];
     for (bytes, word) in
         key.chunks_exact_mut(8)
@@ -75,5 +71,5 @@ pub(crate) fn key(seed: u64, stream: Stream, step: u64, shard: u32) -> [u8; 32] 
     {
         bytes.copy_from_slice(&word.to_le_bytes());
     }
-    key
+    ChaCha8Rng::from_seed(key)
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use superposition_model::{ToyModel, ToyModelConfig};
+use superposition_model::{Dimensions, ToyModel, ToyModelConfig};
 
 use crate::adam::AdamClock;
 use crate::kernel::Instructions;
@@ -119,14 +119,17 @@ pub struct Trained {
 ///
 /// # Bits
 /// The same configuration, task and options give the same bits on every machine, whichever [`Kernel`](crate::Kernel)
-/// runs. The parameters start from [`stream_rng`]`(seed, Stream::Initialization, 0, 0)`, and each 64 samples of a batch
-/// come from `stream_rng(seed, Stream::Data, k - 1, shard)`, drawn as
-/// [`sample_sparse_into`](superposition_model::FeatureDistribution::sample_sparse_into) does.
+/// runs. The parameters start from [`stream_rng`]`(seed, Stream::Initialization, 0, 0)`. Samples do not come from
+/// `stream_rng`: each shard, 128 samples or 1,024 of up to eight independent features, has a generator of its own, keyed
+/// by (seed, `Stream::Data`, k - 1, shard). A feature is active with its probability to within `$2^{-31}$`; where
+/// features are drawn one by one (n <= 8, or a probability of 1/4 or more), one with `$p < 2^{-31}$` never is. Values lie
+/// in (0, 1].
 ///
 /// # Cost
-/// A step in the Gram form takes time `$O(B p n^2 + n^2 m)$`, for a mean probability p, and memory for
-/// `$3 n^2 + O(nm)$` f32; in the direct form time `$O(B n m)$` and memory for `$O(nm)$`. Both take memory for 64
-/// samples besides, whatever B. [`StepForm`](crate::StepForm) says which is taken.
+/// The Gram form takes time `$O(B p n^2 + n^2 m)$` a step, for a mean probability p, and memory for
+/// `$3 n^2 + O(nm)$` f32 and the active features of two batches, `$O(B p n)$`; the direct form time `$O(B n m)$` and
+/// memory for `$O(nm)$` and a shard of samples; the tiny form time `$O(B n m)$` and no memory to speak of.
+/// [`StepForm`](crate::StepForm) says which is taken.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -152,7 +155,7 @@ pub struct Trained {
 /// # Errors
 /// [`TrainError`] if the configuration, the task or the options are out of their ranges, disagree about the number of
 /// features, ask for more than 2^32 f32 in all (parameters, gradient, moments and work space), or for instructions
-/// this machine does not have. Nothing is allocated or trained then.
+/// this machine does not have. Nothing but the sampler's tables, of size n, is allocated then.
 ///
 /// # References
 /// Elhage et al. 2022, *Toy Models of Superposition*, section 2, and its notebook.
@@ -218,11 +221,7 @@ pub(crate) fn run(
             0
         }
     };
-    let work = config.dimensions.n_features * config.dimensions.n_hidden * options.batch_size;
-    let n_workers = match work {
-        SHARED_WORK.. => threads.get().min(step.most_workers()),
-        _ => 1,
-    };
+    let n_workers = n_workers(job, threads, step.most_workers());
     let team = Team {
         step: &step,
         options,
@@ -238,6 +237,8 @@ pub(crate) fn run(
         observe,
     };
     thread::scope(|scope| {
+        // If a thread cannot be started, those that were must not wait for it.
+        let _guard = team.barrier.guard();
         for id in 1..n_workers {
             let team = &team;
             scope.spawn(move || team.work(id, None));
@@ -261,6 +262,21 @@ pub(crate) fn run(
         losses,
         stop,
     })
+}
+
+/// How many workers make a step, of the threads there are and the most that would have something to do.
+fn n_workers(job: &Job, threads: NonZeroUsize, most: usize) -> usize {
+    let Dimensions {
+        n_features,
+        n_hidden,
+    } = job.config.dimensions;
+    let work = n_features
+        .saturating_mul(n_hidden)
+        .saturating_mul(job.options.batch_size);
+    match work {
+        SHARED_WORK.. => threads.get().min(most),
+        _ => 1,
+    }
 }
 
 /// The workers of one training.
@@ -298,13 +314,15 @@ impl Team<'_> {
                 return;
             }
             let loss = step.loss();
+            // As it is recorded: what is too large for that is infinite.
+            let recorded = loss as f32;
             let made = k + 1;
             if let Some(lead) = &mut lead
-                && (k.is_multiple_of(options.loss_every) || !loss.is_finite())
+                && (k.is_multiple_of(options.loss_every) || !recorded.is_finite())
             {
-                lead.losses.push(loss as f32);
+                lead.losses.push(recorded);
             }
-            if !loss.is_finite() {
+            if !recorded.is_finite() {
                 if let Some(lead) = lead {
                     lead.stop = StopReason::Diverged { step: made };
                 }
@@ -313,11 +331,11 @@ impl Team<'_> {
             step.differentiate(&mut worker);
             let mut factors = clock.next(options.schedule.factor(k, n_steps));
             if let Some(most) = options.clip_norm {
+                step.measure(&worker);
                 if self.barrier.wait().is_err() {
                     return;
                 }
-                let norm = step.gradient_norm_sq().sqrt();
-                factors.clip = (most / (norm + 1e-6)).min(1.0) as f32;
+                factors.clip = (most / (step.gradient_norm() + 1e-6)).min(1.0) as f32;
             }
             step.update(&worker, factors);
             if self.barrier.wait().is_err() {

@@ -15,11 +15,15 @@ fn numbers(value: &serde_json::Value) -> Vec<f32> {
 
 fn config(case: &serde_json::Value) -> AdamConfig {
     let number = |key| golden::number(golden::field(case, key));
-    AdamConfig::default()
+    let config = AdamConfig::default()
         .with_learning_rate(number("lr"))
         .with_betas(number("beta1"), number("beta2"))
-        .with_epsilon(number("eps"))
-        .with_weight_decay(number("weight_decay"))
+        .with_epsilon(number("eps"));
+    // What torch.optim.Adam calls weight decay is coupled, that of AdamW is not.
+    match golden::field(case, "kind").as_str() {
+        Some("adam") => config.with_l2(number("weight_decay")),
+        _ => config.with_weight_decay(number("weight_decay")),
+    }
 }
 
 /// PyTorch divides by the bias correction where we fold it into the step: each step's change, of at most about the
@@ -79,6 +83,7 @@ fn a_missing_bias_correction_would_be_seen() {
         let rate = config.learning_rate * factor;
         for ((start, g), expected) in initial.iter().zip(gradient).zip(expected) {
             let (start, g, expected) = (f64::from(*start), f64::from(g), f64::from(expected));
+            let g = g + config.l2 * start;
             // The first step by hand, with each of the corrections or without.
             let accepted = |corrected_1: bool, corrected_2: bool| {
                 let correction = |there: bool, beta: f64| if there { 1.0 - beta } else { 1.0 };
@@ -165,6 +170,21 @@ fn biases_decay_like_all_parameters_and_rest_without_gradient() {
 }
 
 #[test]
+fn l2_adds_to_the_gradient() {
+    // m / (|g| + 1) with both moments forgotten at once: not the sign alone.
+    let config = AdamConfig::default().with_betas(0.0, 0.0).with_epsilon(1.0);
+    let moved = |config, g: f32| {
+        let mut parameters = [2.0_f32];
+        Adam::new(config, 1)
+            .unwrap()
+            .step(&mut parameters, &[g], 1.0);
+        parameters[0].to_bits()
+    };
+    assert_eq!(moved(config.with_l2(0.25), 1.0), moved(config, 1.5));
+    assert_ne!(moved(config, 1.0), moved(config, 1.5));
+}
+
+#[test]
 fn bad_hyper_parameters_are_refused() {
     let good = AdamConfig::default();
     for bad in [
@@ -174,6 +194,7 @@ fn bad_hyper_parameters_are_refused() {
         good.with_betas(0.9, -0.1),
         good.with_epsilon(0.0),
         good.with_weight_decay(f64::INFINITY),
+        good.with_l2(-1.0),
     ] {
         assert!(Adam::new(bad, 1).is_err(), "{bad:?}");
     }

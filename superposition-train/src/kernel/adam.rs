@@ -1,6 +1,6 @@
 //! Adam over flat slices.
 //!
-//! Layout: four slices of equal length. Cost, for 16 parameters: one division, one square root and eight other
+//! Layout: four slices of equal length. Cost, for 16 parameters: one division, one square root and ten other
 //! operations of 16 lanes, four loads and three stores. Its twin is the same code over
 //! [`Scalar`](super::scalar::Scalar).
 

@@ -30,8 +30,8 @@ pub(crate) struct ExactModels {
     pub(crate) second: [Chunk; 4],
     pub(crate) probability: [Chunk; 2],
     pub(crate) importance: [Chunk; 2],
-    /// 0 where there is no bias.
-    pub(crate) bias: Chunk,
+    /// 1, or 0 where there is no bias.
+    pub(crate) has_bias: Chunk,
 }
 
 /// Makes steps, one for each of the factors, and writes the loss before each so many.
@@ -109,7 +109,7 @@ fn expected<S: Simd, const LOSS: bool>(simd: S, models: &ExactModels) -> (S::F, 
         gradient[own] = simd.mul_add(double, da, gradient[own]);
         gradient[own] = simd.mul_add(w[other], dd, gradient[own]);
         gradient[other] = simd.mul_add(w[own], dd, gradient[other]);
-        let bias = simd.mul(importance, simd.load(&models.bias.0));
+        let bias = simd.mul(importance, simd.load(&models.has_bias.0));
         gradient[2 + own] = simd.mul(bias, sums.c);
     }
     (loss, gradient)

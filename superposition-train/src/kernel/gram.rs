@@ -1,8 +1,9 @@
 //! The Gram form of the step: what a shard adds, by the rows of its active features.
 //!
-//! Loop order: blocks of samples, samples, active features; the outputs of a panel stay in registers. Layout: rows of G
+//! Loop order: blocks of samples; in each, for z and then for D, samples and active features; the outputs of a panel
+//! stay in registers. Layout: rows of G
 //! and D for every feature, over the outputs of the panel. Cost, for each sample with a active features and each chunk
-//! of 16 outputs: 2a multiply-adds of 16 lanes, 2a + 4 loads and a + 1 stores. Its twin is the same code over
+//! of 16 outputs: 2a multiply-adds of 16 lanes, 2a + 6 loads and a + 3 stores. Its twin is the same code over
 //! [`Scalar`](super::scalar::Scalar).
 
 use superposition_model::Output;
@@ -15,9 +16,10 @@ use super::simd::{Chunk, LANES, Simd, flat_mut};
 /// The widest panel of outputs, in chunks: its sums stay in registers.
 pub(crate) const PANEL: usize = 4;
 
-/// Samples whose features are scattered together, long before they are read: a wide load would otherwise wait for the
-/// narrow stores before it.
-const BLOCK: usize = 8;
+/// Samples that are taken together: first all their z, which read G, then all that they add to D. So each of the two
+/// can stay in the first cache by itself; and what is scattered is read long after, when a wide load does not have to
+/// wait for the narrow stores before it.
+const BLOCK: usize = 128;
 
 /// The chunks that [`GramShard::rows`] needs.
 pub(crate) const BLOCK_CHUNKS: usize = BLOCK * (PANEL + 1);
@@ -34,7 +36,7 @@ pub(crate) struct GramShard<'a> {
     pub(crate) gram: &'a [Chunk],
     pub(crate) d: &'a mut [Chunk],
     /// Room for the samples of a block: any numbers.
-    pub(crate) rows: &'a mut [Chunk; BLOCK_CHUNKS],
+    pub(crate) rows: &'a mut [Chunk],
 }
 
 impl Run for GramShard<'_> {
@@ -82,46 +84,53 @@ impl GramShard<'_> {
         let bias: &[Chunk; N] = residual.bias.try_into().expect("N chunks");
         let scale: &[Chunk; N] = residual.scale.try_into().expect("N chunks");
         let bias_gradient: &mut [Chunk; N] = residual.bias_gradient.try_into().expect("N chunks");
-        // One chunk more a row, for what lies outside the panel.
-        let rows = &mut rows[..BLOCK * (N + 1)];
+        // A chunk more a row, for what lies outside the panel.
+        let rows = &mut rows[..BLOCK_CHUNKS];
         let mut loss = simd.splat(0.0);
         let mut start = 0;
         while start < shard.n_samples() {
             let ends = &shard.offsets[start..(start + BLOCK + 1).min(shard.offsets.len())];
+            // All active features of the block in a row: no loop whose end is hard to foresee.
+            let all = ends[0]..ends[ends.len() - 1];
+            let (indices, values) = (&shard.indices[all.clone()], &shard.values[all.clone()]);
+            let owners = &shard.owners[all.clone()];
             rows.fill(Chunk::default());
-            for (row, ends) in ends.windows(2).enumerate() {
-                let row = flat_mut(&mut rows[row * (N + 1)..][..N + 1]);
-                let indices = &shard.indices[ends[0]..ends[1]];
-                let values = &shard.values[ends[0]..ends[1]];
-                for (&i, &value) in indices.iter().zip(values) {
-                    let place = (i as usize).wrapping_sub(first).min(N * LANES);
-                    row[place] = value;
-                }
+            let numbers = flat_mut(rows);
+            for ((&i, &value), &owner) in indices.iter().zip(values).zip(owners) {
+                let column = (i as usize).wrapping_sub(first).min(N * LANES);
+                numbers[(owner as usize - start) * (PANEL + 1) * LANES + column] = value;
             }
             for (row, ends) in ends.windows(2).enumerate() {
-                let indices = &shard.indices[ends[0]..ends[1]];
-                let values = &shard.values[ends[0]..ends[1]];
-                let x = &rows[row * (N + 1)..][..N];
+                let own = ends[0] - all.start..ends[1] - all.start;
                 let mut z = [simd.splat(0.0); N];
                 for k in 0..N {
                     z[k] = simd.load(&bias[k].0);
                 }
-                for (&i, &value) in indices.iter().zip(values) {
+                for (&i, &value) in indices[own.clone()].iter().zip(&values[own]) {
                     let row = &gram[i as usize];
                     let value = simd.splat(value);
                     for k in 0..N {
                         z[k] = simd.mul_add(value, simd.load(&row[k].0), z[k]);
                     }
                 }
-                // A loop and no closure: a closure would not be compiled for the instructions.
-                let mut g = z;
+                // x becomes g.
+                let row = &mut rows[row * (PANEL + 1)..][..N];
                 for k in 0..N {
-                    let scale = simd.load(&scale[k].0);
-                    g[k] = back::<S, RELU>(simd, z[k], simd.load(&x[k].0), scale, &mut loss);
+                    let (x, scale) = (simd.load(&row[k].0), simd.load(&scale[k].0));
+                    let g = back::<S, RELU>(simd, z[k], x, scale, &mut loss);
+                    simd.store(&mut row[k].0, g);
+                }
+            }
+            for (row, ends) in ends.windows(2).enumerate() {
+                let own = ends[0] - all.start..ends[1] - all.start;
+                let row = &rows[row * (PANEL + 1)..][..N];
+                let mut g = [simd.splat(0.0); N];
+                for k in 0..N {
+                    g[k] = simd.load(&row[k].0);
                     let sum = simd.add(simd.load(&bias_gradient[k].0), g[k]);
                     simd.store(&mut bias_gradient[k].0, sum);
                 }
-                for (&i, &value) in indices.iter().zip(values) {
+                for (&i, &value) in indices[own.clone()].iter().zip(&values[own]) {
                     let row = &mut d[i as usize];
                     let value = simd.splat(value);
                     for k in 0..N {

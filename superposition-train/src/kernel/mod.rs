@@ -4,9 +4,9 @@
 //! is fixed: lanes are never summed but by [`Simd::sum`], every fused multiply-add is spelled `mul_add`, and there
 //! are no estimates. So all instruction sets give the same bits.
 //!
-//! This folder is the only place of the crate with unsafe code: the intrinsics, and the call into a function that
-//! is compiled for them. Both are sound because a value of the instruction set's type exists only where the machine
-//! was found to have it.
+//! This folder is the only place of the crate with unsafe code: the intrinsics and the call into a function that is
+//! compiled for them, which are sound because a value of the instruction set's type exists only where the machine was
+//! found to have it; chunks seen as flat slices; and the reads of a product behind an assertion.
 #![allow(unsafe_code, reason = "vector intrinsics and the dispatch to them")]
 
 mod adam;

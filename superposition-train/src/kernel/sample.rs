@@ -19,9 +19,13 @@ const SKIP_BELOW: f64 = 0.25;
 /// The most features of [`Layout::Lanes`].
 pub(crate) const MAX_LANES_FEATURES: usize = 8;
 
-/// Samples drawn from one key: small where they are kept, large where a key would cost more than they do.
+/// Samples drawn from one key: small where they are kept, large where a key would cost more than they do. A change is
+/// value-breaking.
 const SHARD: usize = 128;
 const LANES_SHARD: usize = 1024;
+
+/// Whole numbers up to this are exact in f32.
+const EXACT: u64 = 1 << 24;
 
 /// `$2^{31}$`, how many values the upper bits of a draw have.
 const RANGE: f64 = 2_147_483_648.0;
@@ -31,9 +35,11 @@ const RANGE: f64 = 2_147_483_648.0;
 pub(crate) struct Shard {
     /// Where each sample starts, and where the last ends.
     pub(crate) offsets: Vec<usize>,
-    /// The active features, ascending in each sample, and their values; longer than what the offsets speak of.
+    /// The active features, ascending in each sample, and their values; all longer than what the offsets speak of.
     pub(crate) indices: Vec<u32>,
     pub(crate) values: Vec<f32>,
+    /// The sample of each.
+    pub(crate) owners: Vec<u32>,
     /// The samples as rows, where they are drawn so.
     rows: Vec<Chunk>,
 }
@@ -70,6 +76,7 @@ impl Shard {
         if self.indices.len() < count + more {
             let longer = (2 * self.indices.len()).max(count + more);
             self.indices.resize(longer, 0);
+            self.owners.resize(longer, 0);
             self.values.resize(longer, 0.0);
         }
     }
@@ -100,6 +107,11 @@ impl Elements {
             self.last[lane] = (count - 1) as u32;
             self.scale.0[lane] = (1.0 / range) as f32;
             self.offset.0[lane] = (0.5 / range) as f32;
+            // Both are rounded, and so is the draw: the largest must not go beyond 1.
+            let last = (count - 1) as f32;
+            while last.mul_add(self.scale.0[lane], self.offset.0[lane]) > 1.0 {
+                self.scale.0[lane] = self.scale.0[lane].next_down();
+            }
         }
     }
 
@@ -333,6 +345,7 @@ impl Run for SampleShard<'_> {
                 // No branch: each is written, the active are kept.
                 shard.indices[count] = i as u32;
                 shard.values[count] = x;
+                shard.owners[count] = s as u32;
                 count += usize::from(x != 0.0);
             }
             shard.offsets[s + 1] = count;
@@ -446,39 +459,78 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Units that are single features, all equally likely: a chunk of gaps and a chunk of values in turn.
+    ///
+    /// Positions below [`EXACT`] are divided into sample and feature in f32, where they are exact, without a branch.
     #[inline(always)]
     fn independent<S: Simd>(self, simd: S, key: Key) {
         let mut random = Xoshiro::new(simd, key);
         let rate = simd.splat(self.rate);
         let (scale, offset) = (1.0 / RANGE as f32, 0.5 / RANGE as f32);
-        let mut gaps = [0; LANES];
         let shard = self.shard;
         let mut ends = std::mem::take(&mut shard.offsets);
-        let mut place = Place {
-            unit: 0,
-            n_units: self.n_units,
-            sample: 0,
-            ends: &mut ends[1..],
-        };
+        let total = self.n_units.saturating_mul(ends.len() as u64 - 1);
+        let mut gaps = [0; LANES];
         let mut count = 0;
-        'samples: loop {
+        let mut next = 0;
+        while next < total {
             simd.store_u(&mut gaps, gap(simd, random.next(simd), rate));
             let upper = simd.shift_right::<1>(random.next(simd));
             let value = simd.mul_add(simd.to_f(upper), simd.splat(scale), simd.splat(offset));
             shard.reserve(count, LANES);
             let indices = shard.indices[count..].first_chunk_mut::<LANES>();
             let values = shard.values[count..].first_chunk_mut::<LANES>();
-            let (Some(indices), Some(values)) = (indices, values) else {
+            let owners = shard.owners[count..].first_chunk_mut::<LANES>();
+            let (Some(indices), Some(values), Some(owners)) = (indices, values, owners) else {
                 unreachable!("room was made");
             };
             simd.store(values, value);
+            let mut positions = [0; LANES];
             for k in 0..LANES {
-                let Some(unit) = place.step(gaps[k], count + k) else {
-                    break 'samples;
-                };
-                indices[k] = unit as u32;
+                next += u64::from(gaps[k]);
+                positions[k] = next;
+                next += 1;
             }
-            count += LANES;
+            let mut inside = LANES;
+            if next > total {
+                while inside > 0 && positions[inside - 1] >= total {
+                    inside -= 1;
+                }
+            }
+            if next <= EXACT {
+                let mut exact = [0; LANES];
+                for k in 0..LANES {
+                    exact[k] = positions[k] as u32;
+                }
+                let n = simd.splat(self.n_units as f32);
+                let position = simd.to_f(simd.load_u(&exact));
+                let (one, minus_one) = (simd.splat(1.0), simd.splat(-1.0));
+                // The quotient by a reciprocal is off by at most one.
+                let inverse = simd.splat(1.0 / self.n_units as f32);
+                let quotient = simd.to_f(simd.truncate(simd.mul(position, inverse)));
+                let rest = simd.mul_add(simd.mul(quotient, minus_one), n, position);
+                let above = simd.where_positive(simd.sub(rest, simd.sub(n, one)), one);
+                let below = simd.where_positive(simd.mul(rest, minus_one), one);
+                let change = simd.sub(above, below);
+                let rest = simd.mul_add(simd.mul(change, minus_one), n, rest);
+                simd.store_u(indices, simd.truncate(rest));
+                simd.store_u(owners, simd.truncate(simd.add(quotient, change)));
+            } else {
+                for k in 0..inside {
+                    indices[k] = (positions[k] % self.n_units) as u32;
+                    owners[k] = (positions[k] / self.n_units) as u32;
+                }
+            }
+            for (k, &owner) in owners[..inside].iter().enumerate() {
+                // The last of a sample is the one that stays.
+                ends[owner as usize + 1] = count + k + 1;
+            }
+            count += inside;
+        }
+        // Samples without a feature end where the one before them does.
+        let mut last = 0;
+        for end in &mut ends {
+            last = last.max(*end);
+            *end = last;
         }
         shard.offsets = ends;
     }
@@ -511,6 +563,7 @@ impl Walk<'_> {
                 if let Some(value) = keep[i / LANES].one(i % LANES, upper[k]) {
                     shard.indices[count] = i as u32;
                     shard.values[count] = value;
+                    shard.owners[count] = place.sample as u32;
                     count += 1;
                 }
             }
@@ -574,6 +627,7 @@ impl Walk<'_> {
                 shard.reserve(count, active.len());
                 for i in active {
                     shard.indices[count] = i as u32;
+                    shard.owners[count] = place.sample as u32;
                     if let Some(value) = certain.one(0, draws.next()) {
                         shard.values[count] = value;
                     }
@@ -610,7 +664,8 @@ impl<S: Simd> Draws<S> {
 /// `$2^{-31}$`.
 ///
 /// The logarithm is that of 2^31 v in f32, split at `$\sqrt{1/2}$` of its binade, `$y - y^2/2 + y^3 P(y)$` with a P of
-/// degree 6 fitted to a relative error of 3e-8. The rounding of v changes the mean gap by less than 1e-7 of it.
+/// degree 6 fitted to a relative error of 3e-8. The rounding of v changes the mean gap by less than 1e-7 of it; below
+/// p of about `$10^{-6}$` short gaps come in steps of `$2^{-24}/p$`, and none is less likely than `$2^{-25}$`.
 #[inline(always)]
 fn gap<S: Simd>(simd: S, draws: S::U, rate: S::F) -> S::U {
     const ROOT_HALF: u32 = 0x3f35_04f3;
@@ -687,6 +742,10 @@ mod tests {
                 shard: &mut shard,
             });
             assert_eq!(shard.n_samples(), n_samples);
+            for (s, ends) in shard.offsets.windows(2).enumerate() {
+                let owners = &shard.owners[ends[0]..ends[1]];
+                assert!(owners.iter().all(|&owner| owner as usize == s));
+            }
             let mut sparse = vec![vec![0.0; n]; n_samples];
             for (sample, (indices, values)) in sparse.iter_mut().zip(shard.samples_in(0..n_samples))
             {
@@ -765,6 +824,44 @@ mod tests {
     }
 
     #[test]
+    fn positions_beyond_those_exact_in_f32_are_the_same_numbers() {
+        // 128 samples of 200,000 features: the first half of the positions is divided in f32, the rest is not.
+        let n = 200_000;
+        let samples = sample(
+            &distribution(&vec![1e-5; n], FeatureSets::Independent),
+            128,
+            3,
+        );
+        let counts = samples
+            .iter()
+            .map(|x| x.iter().filter(|x| **x != 0.0).count());
+        check_count(counts.sum(), 128 * n, 1e-5, "presence");
+        let middle: usize = samples[..84]
+            .iter()
+            .flatten()
+            .filter(|x| **x != 0.0)
+            .count();
+        check_count(middle, 84 * n, 1e-5, "presence");
+    }
+
+    #[test]
+    fn the_largest_draw_is_at_most_1() {
+        let odd = [1.0 - 2.0_f64.powi(-24) - 2.0_f64.powi(-40), 0.3, 1.0];
+        let many = (1..20_000).map(|k| f64::from(k) / 20_011.0);
+        for p in odd.into_iter().chain(many) {
+            let mut elements = Elements::NEVER;
+            elements.set(0, p);
+            let last = elements.one(0, elements.last[0]).unwrap();
+            assert!(last <= 1.0 && last > 0.999_9, "{last} at {p}");
+            assert!(elements.one(0, 0).unwrap() > 0.0);
+            assert!(
+                elements.last[0] == i32::MAX as u32
+                    || elements.one(0, elements.last[0] + 1).is_none()
+            );
+        }
+    }
+
+    #[test]
     fn gaps_are_geometric() {
         // From one active feature to the next, over the ends of samples, at a probability where ln matters.
         let p = 0.07;
@@ -786,6 +883,36 @@ mod tests {
         for (gap, &count) in counts[..59].iter().enumerate() {
             check_count(count, total, p * (1.0 - p).powi(gap as i32), "gap");
         }
+    }
+
+    #[test]
+    fn sets_at_the_edges() {
+        let presence = |probability: &[f64], sets| {
+            sample(&distribution(probability, sets), 128, 4)
+                .iter()
+                .map(|x| x.iter().map(|&x| x != 0.0).collect())
+                .collect::<Vec<Vec<bool>>>()
+        };
+        for sets in [
+            FeatureSets::Correlated { set_size: 3 },
+            FeatureSets::Anticorrelated { set_size: 3 },
+        ] {
+            let never = presence(&[0.0; 4], sets);
+            assert!(never.iter().flatten().all(|&x| !x));
+        }
+        let together = FeatureSets::Correlated { set_size: 3 };
+        let always = presence(&[1.0; 4], together);
+        assert!(always.iter().flatten().all(|&x| x));
+        // Always one of three; the last set, of one, is there a quarter of the time.
+        let one = FeatureSets::Anticorrelated { set_size: 3 };
+        let third = 1.0 / 3.0;
+        let found = presence(&[third, third, third, 0.25], one);
+        let missing = found
+            .iter()
+            .filter(|x| x[..3].iter().filter(|x| **x).count() != 1);
+        // Three times a third may be a little below 1.
+        assert!(missing.count() <= 1);
+        check_count(found.iter().filter(|x| x[3]).count(), 128, 0.25, "presence");
     }
 
     #[test]

@@ -285,7 +285,7 @@ fn gram() {
             first: 0,
             gram: chunks(gram),
             d: chunks(d),
-            rows: Box::leak(Box::new([Chunk::default(); BLOCK_CHUNKS])),
+            rows: chunks(BLOCK_CHUNKS),
         })
     };
     assert!(gram([40, 64], [2; 3]));

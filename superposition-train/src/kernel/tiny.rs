@@ -14,7 +14,7 @@ use super::xoshiro::{Key, Xoshiro};
 /// The most hidden dimensions of a tiny model.
 pub(crate) const MAX_TINY_HIDDEN: usize = 4;
 
-/// The sums of a shard are kept for the largest tiny model.
+/// The parameters of the largest tiny model.
 pub(crate) const MAX_TINY_PARAMETERS: usize = MAX_LANES_FEATURES * (MAX_TINY_HIDDEN + 1);
 
 /// Draws the samples of a key and adds their loss and gradient.

@@ -6,7 +6,8 @@ use super::simd::{LANES, Simd};
 const GOLDEN_64: u64 = 0x9e37_79b9_7f4a_7c15;
 const GOLDEN_32: u32 = 0x9e37_79b9;
 
-/// What a stream of numbers is a function of: 128 bits, hashed from four words.
+/// What a stream of numbers is a function of: 128 bits, made of a 64-bit hash of four words. Two of `$2^{32}$` streams
+/// share a key with a probability of 1/2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key([u32; 4]);
 
@@ -37,7 +38,7 @@ fn mix_64(mut z: u64) -> u64 {
 /// Sixteen generators xoshiro128+ (Blackman and Vigna 2021), one a lane.
 ///
 /// Word j of the state of lane l is the finalizer of MurmurHash3 of `key[j] + l * 0x9e3779b9`. All four words are zero,
-/// from which the generator would not come loose, for one key in `$2^{128}$`. The lowest bits are weak, as they are in
+/// from which the generator would not come loose, in one lane of `$2^{128}$`. The lowest bits are weak, as they are in
 /// all generators of this kind: what is drawn uses the upper 31.
 pub(crate) struct Xoshiro<S: Simd>([S::U; 4]);
 

@@ -85,7 +85,8 @@ pub(crate) fn check_elements(what: &'static str, elements: u128) -> Result<(), T
 /// Refuses a training that would take too much, before anything of it is allocated.
 ///
 /// Counted are the parameters with all that Adam has for each, and again as a model and a copy; what the form keeps for
-/// one worker; and the most that the shards can grow to. Each further worker of the direct form adds some n m.
+/// one worker; and what the shards grow to, as far as chance goes. Each further worker adds a copy of the weights, in the
+/// direct form a few.
 pub(crate) fn check_work(
     config: &ToyModelConfig,
     task: &Task,
@@ -103,21 +104,35 @@ pub(crate) fn check_work(
     let parameters = (PER_PARAMETER + 2) * config.n_parameters()? as u128;
     let shard = sampler.shard_samples().min(batch_size);
     let n_shards = batch_size.div_ceil(sampler.shard_samples());
-    // Indices and values of the active features, whose memory at most doubles as they grow, and rows.
-    let sampled = |samples: usize| 2 * 2 * wide(samples, outputs) + wide(samples, outputs);
+    // Indices, values and owners of the active features, at most twice what there is, as they grow; and rows.
+    let active: f64 = task.distribution.feature_probability().iter().sum();
+    let sampled = |samples: usize| {
+        let likely = samples as f64 * (active + 8.0 * active.sqrt() + 16.0);
+        let rows = if sampler.draws_rows() { samples } else { 0 };
+        (6.0 * likely) as u128 + wide(rows, outputs)
+    };
+    let untied = config.coupling == Coupling::Untied;
+    let matrices = if untied { 2 } else { 1 };
+    let weights = matrices * n as u128 * m as u128;
     let forms = match form {
         StepForm::Tiny => 0,
         StepForm::Direct => {
             let groups = n_groups(n_shards);
             groups as u128 * (wide(n, hidden) + wide(m, outputs))
-                + 2 * wide(n, hidden)
+                + (1 + matrices) * wide(n, hidden)
                 + 2 * wide(m, outputs)
+                + weights
                 + sampled(shard)
                 + wide(shard.max(TILE), outputs)
                 + wide(TILE, outputs + 2 * hidden)
         }
         // This step's samples and the next's.
-        _ => 3 * wide(outputs * LANES, outputs) + 2 * wide(m, outputs) + 2 * sampled(batch_size),
+        _ => {
+            3 * wide(outputs * LANES, outputs)
+                + 2 * wide(m, outputs)
+                + weights
+                + 2 * sampled(batch_size)
+        }
     };
     let columns = 16 * wide(1, outputs) + 6 * wide(1, hidden);
     check_elements("this training", parameters + forms + columns)

@@ -14,7 +14,8 @@ use crate::kernel::{
 /// The most groups of shards: a change is value-breaking.
 const MAX_GROUPS: usize = 4;
 
-/// Samples that go through the hidden layer together, so that their outputs stay in the cache.
+/// Samples that go through the hidden layer together, so that their outputs stay in the cache: a change is value-breaking
+/// for losses.
 pub(super) const TILE: usize = 32;
 
 /// What the workers share.
@@ -23,7 +24,7 @@ pub(super) struct Shared {
     n_shards: usize,
 }
 
-/// The sums over the shards of a group, and over the groups before it.
+/// The sums over the shards of a group.
 struct Group {
     /// Of the encoder: n rows over the hidden dimensions.
     w: Vec<Chunk>,

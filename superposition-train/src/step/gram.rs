@@ -47,7 +47,7 @@ pub(super) struct Work {
     w: Vec<f32>,
     w_dec: Vec<f32>,
     panels: Vec<Panel>,
-    rows: [Chunk; BLOCK_CHUNKS],
+    rows: Vec<Chunk>,
 }
 
 /// A panel of outputs.
@@ -91,7 +91,7 @@ impl Work {
             panels: panels.collect(),
             w: vec![0.0; n * m],
             w_dec: vec![0.0; if step.untied { n * m } else { 0 }],
-            rows: [Chunk::default(); BLOCK_CHUNKS],
+            rows: vec![Chunk::default(); BLOCK_CHUNKS],
         }
     }
 
@@ -163,7 +163,13 @@ impl Work {
             let own = read(&shared.d[panel.index]);
             // Rows of the transpose are columns of D, which lie with the panel of those columns.
             for (other, chunks) in step.panels.iter().enumerate() {
-                let theirs = read(&shared.d[other]);
+                let guard;
+                let theirs: &[Chunk] = if other == panel.index {
+                    &own
+                } else {
+                    guard = read(&shared.d[other]);
+                    &guard
+                };
                 step.instructions.run(Transpose {
                     from: &theirs[rows_of(&panel.chunks, chunks.len())],
                     rows: stride,

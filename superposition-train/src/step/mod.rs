@@ -2,7 +2,7 @@
 //!
 //! Several workers make a step together. Between barriers each writes what it owns, its parts of the features above
 //! all, and reads what the others wrote before: [`Step::accumulate`], a barrier, [`Step::differentiate`],
-//! (with clipping, a barrier), [`Step::update`], a barrier. Who owns what changes no bit: every number is the same
+//! (with clipping, [`Step::measure`] and a barrier), [`Step::update`], a barrier. Who owns what changes no bit: every number is the same
 //! chain of operations, whoever computes it.
 
 mod barrier;
@@ -48,6 +48,8 @@ pub(crate) struct Step {
     parts: Vec<RwLock<Part>>,
     /// Shares of the loss, as the bits of f64: one for each thing that a worker owns while the loss is summed.
     losses: Vec<AtomicU64>,
+    /// The squared norm of each part's gradient, likewise.
+    norms_sq: Vec<AtomicU64>,
     form: Form,
 }
 
@@ -127,9 +129,10 @@ impl Step {
             seed,
             sampler,
             scale,
-            panels,
             parts,
             losses: (0..n_losses).map(|_| AtomicU64::new(0)).collect(),
+            norms_sq: panels.iter().map(|_| AtomicU64::new(0)).collect(),
+            panels,
             form,
         }
     }
@@ -197,16 +200,23 @@ impl Step {
         }
     }
 
-    /// The squared norm of the gradient, after all have differentiated.
-    pub(crate) fn gradient_norm_sq(&self) -> f64 {
-        let parts = self.parts.iter();
+    /// Measures the gradient of the worker's parts.
+    pub(crate) fn measure(&self, worker: &Worker) {
+        for index in self.own(worker.id, worker.n_workers) {
+            let part = read(&self.parts[index]);
+            let squares = part.gradient.iter().map(|&g| f64::from(g) * f64::from(g));
+            let norm_sq = squares.sum::<f64>();
+            self.norms_sq[index].store(norm_sq.to_bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// The norm of the gradient, after all have measured.
+    pub(crate) fn gradient_norm(&self) -> f64 {
+        let parts = self.norms_sq.iter();
         parts
-            .map(|part| {
-                let part = read(part);
-                let squares = part.gradient.iter().map(|&g| f64::from(g) * f64::from(g));
-                squares.sum::<f64>()
-            })
-            .sum()
+            .map(|bits| f64::from_bits(bits.load(Ordering::Relaxed)))
+            .sum::<f64>()
+            .sqrt()
     }
 
     /// Moves the parameters of the worker's parts.
