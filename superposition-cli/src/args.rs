@@ -92,6 +92,7 @@ impl From<Side> for Orientation {
 #[command(after_help = "Examples:
   superposition explore
   superposition explore --n-features 5 --n-hidden 2 --sparsity 0.95 --importance uniform --out pentagon
+  superposition explore --sets correlated:2 --out pairs
   superposition explore --steps 2000 --json --quiet > exploration.json")]
 pub(crate) struct ExploreArgs {
     #[command(flatten)]

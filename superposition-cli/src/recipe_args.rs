@@ -5,9 +5,9 @@ use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
 use superposition_lab::Recipe;
 use superposition_lab::model::{
-    Bias, Coupling, FeatureProbability, Importance, Initialization, Output,
+    Bias, Coupling, FeatureProbability, FeatureSets, Importance, Initialization, Output,
 };
-use superposition_lab::train::{Decay, Kernel};
+use superposition_lab::train::{Decay, Kernel, StepForm};
 
 use crate::failure::Failure;
 
@@ -22,6 +22,9 @@ pub(crate) struct RecipeArgs {
     n_hidden: Option<usize>,
     #[command(flatten)]
     probability: ProbabilityArgs,
+    /// Which features are active together: independent, correlated:K (all K of a set or none) or anticorrelated:K (at most one of K)
+    #[arg(long, value_name = "SETS")]
+    sets: Option<FeatureSets>,
     /// Weight of each feature in the loss: uniform, geometric:R (R^i), geometric-to:X (from 1 to X over the features), or a list a,b,...
     #[arg(long, value_name = "IMPORTANCE")]
     importance: Option<Importance>,
@@ -46,6 +49,12 @@ pub(crate) struct RecipeArgs {
     /// Decoupled weight decay, as in AdamW
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     weight_decay: Option<f64>,
+    /// Coupled weight decay, as in Adam: added to the gradient, times each parameter
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
+    l2: Option<f64>,
+    /// Scale gradients of a larger norm to this one
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    clip_norm: Option<f64>,
     /// Learning rate over the steps: constant, linear:LAST or cosine:LAST (LAST: the factor of the last step)
     #[arg(long, value_name = "SCHEDULE", value_parser = parse_decay)]
     schedule: Option<Decay>,
@@ -64,6 +73,9 @@ pub(crate) struct RecipeArgs {
     /// Instructions to use: auto, scalar, avx2 or avx512; the result has the same bits with each
     #[arg(long, value_name = "KERNEL")]
     kernel: Option<Kernel>,
+    /// Form of a step: auto, gram, direct or tiny (at most 8 features in 4 dimensions); they differ by rounding
+    #[arg(long, value_name = "FORM")]
+    step_form: Option<StepForm>,
 }
 
 /// How often a feature is active; one of the two.
@@ -92,6 +104,15 @@ impl RecipeArgs {
 
     /// The preset with these flags applied, checked.
     pub(crate) fn apply(&self, preset: Recipe) -> Result<Recipe, Failure> {
+        let recipe = self.apply_unchecked(preset)?;
+        recipe
+            .validate()
+            .map_err(|error| Failure::Usage(error.into()))?;
+        Ok(recipe)
+    }
+
+    /// The preset with these flags applied, for a sweep, whose recipes have other probabilities.
+    pub(crate) fn apply_unchecked(&self, preset: Recipe) -> Result<Recipe, Failure> {
         let mut recipe = preset;
         set(&mut recipe.model.dimensions.n_features, self.n_features);
         set(&mut recipe.model.dimensions.n_hidden, self.n_hidden);
@@ -107,6 +128,7 @@ impl RecipeArgs {
             &mut recipe.feature_probability,
             self.probability.feature_probability.clone(),
         );
+        set(&mut recipe.sets, self.sets);
         set(&mut recipe.importance, self.importance.clone());
         set(
             &mut recipe.model.output,
@@ -126,17 +148,19 @@ impl RecipeArgs {
         set(&mut train.batch_size, self.batch_size);
         set(&mut train.adam.learning_rate, self.lr);
         set(&mut train.adam.weight_decay, self.weight_decay);
+        set(&mut train.adam.l2, self.l2);
         set(&mut train.schedule.decay, self.schedule);
         set(&mut train.schedule.warmup_steps, self.warmup);
         set(&mut train.initialization, self.init);
         set(&mut train.seed, self.seed);
         set(&mut train.kernel, self.kernel);
+        set(&mut train.step_form, self.step_form);
+        if self.clip_norm.is_some() {
+            train.clip_norm = self.clip_norm;
+        }
         if self.loss_below.is_some() {
             train.loss_below = self.loss_below;
         }
-        recipe
-            .validate()
-            .map_err(|error| Failure::Usage(error.into()))?;
         Ok(recipe)
     }
 }

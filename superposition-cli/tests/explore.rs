@@ -132,6 +132,12 @@ fn wrong_values_are_usage_errors_that_say_what_would_be_right() {
         ("--importance sometimes", &["sometimes", "geometric"][..]),
         ("--importance 1,2,3", &["3", "8"][..]),
         ("--lr=-1", &["-1"][..]),
+        ("--l2=-1", &["l2", "-1"][..]),
+        ("--clip-norm 0", &["clip_norm", "0"][..]),
+        ("--sets sometimes", &["sometimes"][..]),
+        ("--sets correlated", &["set size"][..]),
+        ("--sets anticorrelated:8 --sparsity 0.5", &["8", "0.5"][..]),
+        ("--step-form slow", &["slow", "tiny"][..]),
         ("--batch-size 0", &["batch_size"][..]),
         ("--steps 0", &["n_steps"][..]),
         ("--kernel mmx", &["mmx", "scalar"][..]),
@@ -156,6 +162,44 @@ fn wrong_values_are_usage_errors_that_say_what_would_be_right() {
         !folder.path("superposition-out").exists(),
         "nothing was created"
     );
+}
+
+#[test]
+fn flags_of_the_training_reach_the_recipe() {
+    let folder = Folder::new();
+    let document = folder
+        .run(&format!(
+            "train {SMALL} --sets anticorrelated:4 --clip-norm 0.5 --l2 0.01 --weight-decay 0.02 --step-form direct --out m.safetensors --json"
+        ))
+        .succeeds()
+        .json();
+    let recipe = &document["recipe"];
+    assert_eq!(recipe["sets"]["anticorrelated"]["set_size"], 4);
+    assert_eq!(recipe["train"]["clip_norm"], 0.5);
+    assert_eq!(recipe["train"]["adam"]["l2"], 0.01);
+    assert_eq!(recipe["train"]["adam"]["weight_decay"], 0.02);
+    assert_eq!(recipe["train"]["step_form"], "direct");
+    let report = folder
+        .run(&format!(
+            "train {SMALL} --sets correlated:2 --clip-norm 0.5 --l2 0.01 --out n.safetensors"
+        ))
+        .succeeds();
+    for words in ["correlated:2", "l2 0.01", "clipped to norm 0.5"] {
+        assert!(report.stdout.contains(words), "{words}: {}", report.stdout);
+    }
+    // The file says all of it: samples of the model are drawn in its sets.
+    let document = folder
+        .run("sample n.safetensors --n-samples 100 --out s.safetensors --json")
+        .succeeds()
+        .json();
+    assert_eq!(document["n_features"], 8);
+    for form in ["auto", "gram", "direct", "tiny"] {
+        folder
+            .run(&format!(
+                "train {SMALL} --step-form {form} --out {form}.safetensors"
+            ))
+            .succeeds();
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 use superposition_model::{
-    Dimensions, FeatureDistribution, FeatureProbability, Importance, ToyModelConfig,
+    Dimensions, FeatureDistribution, FeatureProbability, FeatureSets, Importance, ToyModelConfig,
 };
 use superposition_train::{Job, Progress, Task, TrainOptions, Trained, train};
 
@@ -33,6 +33,9 @@ pub struct Recipe {
     pub model: ToyModelConfig,
     /// Probability `$p_i = 1 - S_i$` that feature `$i$` is active.
     pub feature_probability: FeatureProbability,
+    /// Which features are active together; independent in files that do not say.
+    #[serde(default)]
+    pub sets: FeatureSets,
     /// Importance `$I_i$` of each feature in the loss.
     pub importance: Importance,
     /// Steps, batch size, seed, optimizer, schedule.
@@ -50,6 +53,7 @@ impl Recipe {
                 n_hidden: 20,
             }),
             feature_probability: FeatureProbability::Same(0.1),
+            sets: FeatureSets::default(),
             importance: Importance::default(),
             train: TrainOptions::default(),
         }
@@ -87,6 +91,13 @@ impl Recipe {
         self.with_feature_probability(FeatureProbability::Same(probability_of(sparsity)))
     }
 
+    /// The same recipe with features active together, or one at a time, in sets.
+    #[must_use]
+    pub fn with_sets(mut self, sets: FeatureSets) -> Self {
+        self.sets = sets;
+        self
+    }
+
     /// The same recipe with another importance.
     #[must_use]
     pub fn with_importance(mut self, importance: Importance) -> Self {
@@ -104,11 +115,12 @@ impl Recipe {
     /// The distribution and the importances of this recipe, checked.
     ///
     /// # Errors
-    /// A probability outside [0, 1], a negative importance, or a list whose length is not the
-    /// number of features.
+    /// A probability outside [0, 1], a negative importance, a list whose length is not the number of
+    /// features, or sets that these probabilities cannot make.
     pub fn task(&self) -> Result<Task, LabError> {
         let n = self.model.dimensions.n_features;
-        let distribution = FeatureDistribution::new(n, &self.feature_probability)?;
+        let distribution =
+            FeatureDistribution::new(n, &self.feature_probability)?.with_sets(self.sets)?;
         Ok(Task::new(distribution, self.importance.weights(n)?)?)
     }
 

@@ -25,7 +25,8 @@ pub struct SweepOptions {
     pub sparsities: Vec<f64>,
     /// Seeds for each.
     pub n_seeds: usize,
-    /// Models trained at the same time; results do not depend on it.
+    /// Threads, of which each trains a model while there are more models than threads; results do
+    /// not depend on it.
     pub threads: NonZeroUsize,
     /// Fresh samples for each model's loss.
     pub n_evaluation: usize,
@@ -53,7 +54,8 @@ impl SweepOptions {
     /// Checks the sparsities, the seeds and the recipe.
     ///
     /// # Errors
-    /// There is no sparsity or no seed, a sparsity lies outside [0, 1], or the recipe is not valid.
+    /// There is no sparsity or no seed, a sparsity lies outside [0, 1], or the recipe is not valid
+    /// with one of them.
     pub fn validate(&self) -> Result<(), LabError> {
         let n_models = self.sparsities.len().checked_mul(self.n_seeds);
         if !n_models.is_some_and(|n_models| (1..=MAX_MODELS).contains(&n_models)) {
@@ -93,8 +95,10 @@ impl SweepOptions {
                     expected: "it is a probability, from 0 (always active) to 1 (never)",
                 });
             }
+            // Not every probability makes every feature set.
+            self.recipe.clone().with_sparsity(*sparsity).validate()?;
         }
-        self.recipe.validate()
+        Ok(())
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 use superposition_lab::analysis::MutualInformationOptions;
 use superposition_lab::io::Overwrite;
-use superposition_lab::model::{Dimensions, FeatureProbability, Importance};
+use superposition_lab::model::{Dimensions, FeatureProbability, FeatureSets, Importance};
 use superposition_lab::report::{analysis_report, exploration_report, probe_report, sweep_report};
 use superposition_lab::train::TrainOptions;
 use superposition_lab::viz::{Charset, TextStyle, format_number};
@@ -256,6 +256,22 @@ fn sweeps_do_not_depend_on_threads() {
     assert!(one.runs.iter().all(|run| run.loss > 0.0));
     assert_ne!(one.runs[0].loss, one.runs[1].loss, "seeds differ");
     assert!(sweep_report(&one, &TextStyle::default()).contains("0.95"));
+}
+
+#[test]
+fn a_sweep_checks_its_feature_sets_at_each_sparsity() {
+    let mut options = SweepOptions::quick_start();
+    // Twenty features at 0.1 each are too many for a set, at 0.01 they are not.
+    options.recipe = recipe(20, 4).with_sets("anticorrelated:20".parse::<FeatureSets>().unwrap());
+    options.recipe.train.n_steps = 3;
+    options.n_evaluation = 1_000;
+    options.sparsities = vec![0.99];
+    let document = sweep(&options, &|_, _| ControlFlow::Continue(())).unwrap();
+    let value = validate(&document);
+    assert_eq!(value["recipe"]["sets"]["anticorrelated"]["set_size"], 20);
+    assert!(sweep_report(&document, &TextStyle::default()).contains("anticorrelated:20"));
+    options.sparsities.push(0.9);
+    assert!(options.validate().is_err());
 }
 
 #[test]

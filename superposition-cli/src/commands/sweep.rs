@@ -19,7 +19,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
         )));
     }
     let mut options = SweepOptions::quick_start();
-    options.recipe = args.recipe.apply(options.recipe)?;
+    options.recipe = args.recipe.apply_unchecked(options.recipe)?;
     options.threads = args.threads.get();
     if let Some(sparsities) = &args.sparsities {
         options.sparsities.clone_from(sparsities);

@@ -2,8 +2,8 @@
 
 use superposition_analysis::interference_matrix;
 use superposition_model::faer::Mat;
-use superposition_model::{Bias, Coupling, FeatureProbability, Output, ToyModel};
-use superposition_train::StopReason;
+use superposition_model::{Bias, Coupling, FeatureProbability, FeatureSets, Output, ToyModel};
+use superposition_train::{StopReason, TrainOptions};
 use superposition_viz::{
     CurveOptions, Headline, SelectedInterference, Summary, SummaryTable, TextStyle, TransitionRow,
     curve, section, sparsity_transition, summary_report,
@@ -192,19 +192,35 @@ fn configuration(recipe: &Recipe) -> Vec<(String, String)> {
             number(p.iter().copied().fold(f64::NEG_INFINITY, f64::max))
         ),
     };
-    vec![
-        pair("model", readout),
-        pair("sparsity", sparsity),
-        pair("importance", recipe.importance.to_string()),
-        pair(
-            "training",
-            format!(
-                "{} steps of batch {}, Adam, learning rate {}",
-                train.n_steps, train.batch_size, train.adam.learning_rate
-            ),
+    let mut configuration = vec![pair("model", readout), pair("sparsity", sparsity)];
+    if recipe.sets != FeatureSets::Independent {
+        configuration.push(pair("feature sets", recipe.sets.to_string()));
+    }
+    configuration.push(pair("importance", recipe.importance.to_string()));
+    configuration.push(pair(
+        "training",
+        format!(
+            "{} steps of batch {}, Adam, learning rate {}",
+            train.n_steps, train.batch_size, train.adam.learning_rate
         ),
-        pair("seed", train.seed.to_string()),
+    ));
+    configuration.extend(optimizer(train).map(|unusual| pair("optimizer", unusual)));
+    configuration.push(pair("seed", train.seed.to_string()));
+    configuration
+}
+
+/// What of the optimizer is not as usual.
+fn optimizer(train: &TrainOptions) -> Option<String> {
+    let unusual: Vec<String> = [
+        ("weight decay", train.adam.weight_decay),
+        ("l2", train.adam.l2),
+        ("gradient clipped to norm", train.clip_norm.unwrap_or(0.0)),
     ]
+    .into_iter()
+    .filter(|&(_, value)| value != 0.0)
+    .map(|(name, value)| format!("{name} {value}"))
+    .collect();
+    (!unusual.is_empty()).then(|| unusual.join(", "))
 }
 
 fn training_headlines(training: &TrainingSummary) -> Vec<Headline> {
