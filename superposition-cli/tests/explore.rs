@@ -184,7 +184,12 @@ fn flags_of_the_training_reach_the_recipe() {
             "train {SMALL} --sets correlated:2 --clip-norm 0.5 --l2 0.01 --out n.safetensors"
         ))
         .succeeds();
-    for words in ["correlated:2", "l2 0.01", "clipped to norm 0.5"] {
+    for words in [
+        "correlated:2",
+        "l2 0.01",
+        "clipped to norm 0.5",
+        "loss, exact",
+    ] {
         assert!(report.stdout.contains(words), "{words}: {}", report.stdout);
     }
     // The file says all of it: samples of the model are drawn in its sets.

@@ -39,7 +39,9 @@ pub use explore::{
 pub use history::{History, HistoryRow, Tracker};
 pub use inspect::{TensorsDocument, list_tensors};
 pub use model_file::{RECIPE_KEY, read_model, write_model};
-pub use reading::{Evaluation, FeatureReading, ProbeSummary, Reading, evaluate};
+pub use reading::{
+    Evaluation, FeatureReading, PopulationLossSummary, ProbeSummary, Reading, evaluate,
+};
 pub use recipe::{Recipe, available_threads};
 pub use samples::{
     ActivationsDocument, PairInformation, ProbeDocument, ProbeFileOptions, SampleSource,

@@ -9,7 +9,7 @@ use superposition_probe::{
     Polysemanticity, ProbeResult, RotationBaseline, compare_direction, feature_coverage,
     polysemanticity, polysemanticity_under_rotation, probe_all_features, r_squared,
 };
-use superposition_train::{Stream, stream_rng};
+use superposition_train::{Stream, Task, stream_rng};
 
 use crate::{ExploreOptions, LabError};
 
@@ -26,6 +26,82 @@ pub struct Evaluation {
     pub loss: f64,
     /// Standard error of that mean, over blocks of 1,000 samples; none for a single block.
     pub standard_error: Option<f64>,
+}
+
+/// Most features whose population loss is computed: its time grows with their square.
+const MAX_POPULATION_FEATURES: usize = 2_000;
+
+/// The accuracy asked of the population loss, relative to the loss itself.
+const POPULATION_ACCURACY: f64 = 1e-6;
+
+/// The loss over the whole distribution, without samples.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct PopulationLossSummary {
+    /// The expected loss; none where it is not known.
+    pub value: Option<f64>,
+    /// An estimate from above of its absolute error.
+    pub error: Option<f64>,
+    /// Why there is no value; none where there is one.
+    pub reason: Option<&'static str>,
+}
+
+impl PopulationLossSummary {
+    /// The population loss of a model, to about a millionth of its loss on fresh samples.
+    ///
+    /// It takes time proportional to the square of the number of features: beyond 2,000 it is left
+    /// out.
+    ///
+    /// ```
+    /// use superposition_lab::model::{Dimensions, FeatureDistribution, FeatureProbability, ToyModel, ToyModelConfig};
+    /// use superposition_lab::train::Task;
+    /// use superposition_lab::{PopulationLossSummary, evaluate};
+    ///
+    /// // An antipodal pair is off by the smaller of two active features: p^2 / 6.
+    /// let config = ToyModelConfig::new(Dimensions { n_features: 2, n_hidden: 1 });
+    /// let model = ToyModel::new(config, vec![1.0, -1.0, 0.0, 0.0]).unwrap();
+    /// let distribution = FeatureDistribution::new(2, &FeatureProbability::Same(0.1)).unwrap();
+    /// let task = Task::new(distribution, vec![1.0, 1.0]).unwrap();
+    /// let sampled = evaluate(&model, &task.distribution, &task.importance, 0, 20_000);
+    /// let exact = PopulationLossSummary::new(&model, &task, &sampled).unwrap();
+    /// assert!((exact.value.unwrap() - 0.01 / 6.0).abs() < 1e-8);
+    /// assert!((sampled.loss - 0.01 / 6.0).abs() < 5.0 * sampled.standard_error.unwrap());
+    /// ```
+    ///
+    /// # Errors
+    /// A parameter is not finite.
+    pub fn new(model: &ToyModel, task: &Task, sampled: &Evaluation) -> Result<Self, LabError> {
+        let unknown = |reason| Self {
+            value: None,
+            error: None,
+            reason: Some(reason),
+        };
+        if model.dimensions().n_features > MAX_POPULATION_FEATURES {
+            return Ok(unknown(
+                "it takes time proportional to the square of the features: computed up to 2,000",
+            ));
+        }
+        // What a model that reconstructs nothing loses: a scale where the sampled loss is 0.
+        let nothing = task
+            .importance
+            .iter()
+            .zip(task.distribution.feature_probability());
+        let nothing =
+            mean(nothing.map(|(&i, p)| f64::from(i) * p / 3.0)).expect("there is a feature");
+        let tolerance = (POPULATION_ACCURACY * sampled.loss.max(1e-3 * nothing)).max(1e-30);
+        if !tolerance.is_finite() {
+            return Ok(unknown("the loss on samples is not finite"));
+        }
+        let loss = model.population_loss(&task.distribution, &task.importance, tolerance)?;
+        if !(loss.value.is_finite() && loss.error.is_finite()) {
+            return Ok(unknown("numbers left the range of f64"));
+        }
+        Ok(Self {
+            value: Some(loss.value),
+            error: Some(loss.error),
+            reason: None,
+        })
+    }
 }
 
 /// What is known of one feature of a trained toy model.
@@ -111,6 +187,8 @@ pub struct ProbeSummary {
 pub struct Reading {
     /// Loss on fresh samples.
     pub evaluation: Evaluation,
+    /// Loss over the whole distribution.
+    pub population_loss: PopulationLossSummary,
     /// The geometry of W.
     pub geometry: DictionaryReport,
     /// Numerical rank of W.
@@ -199,6 +277,7 @@ pub(crate) fn read_trained(
         seed,
         options.n_evaluation,
     );
+    let population_loss = PopulationLossSummary::new(model, &task, &evaluation)?;
     let geometry = analyze(w, &options.analysis)?;
     let superposition = feature_superposition(w);
     let leverage = leverage(w);
@@ -269,6 +348,7 @@ pub(crate) fn read_trained(
             options.probe.r_squared_threshold,
         ),
         evaluation,
+        population_loss,
         geometry,
         rank,
         features,

@@ -5,7 +5,7 @@ use superposition_analysis::{DictionaryReport, analyze};
 use superposition_train::{StopReason, Trained};
 
 use crate::explore::toy_analysis_options;
-use crate::reading::{Evaluation, Reading, evaluate, mean};
+use crate::reading::{Evaluation, PopulationLossSummary, Reading, evaluate, mean};
 use crate::{ExploreOptions, History, HistoryRow, LabError, Recipe};
 
 /// How a training went.
@@ -78,8 +78,10 @@ pub struct TrainingDocument {
     pub recipe: Recipe,
     /// How it went.
     pub training: TrainingSummary,
-    /// Loss on 100,000 fresh samples.
+    /// Loss on fresh samples.
     pub evaluation: Evaluation,
+    /// Loss over the whole distribution.
+    pub population_loss: PopulationLossSummary,
     /// The geometry of W.
     pub geometry: DictionaryReport,
     /// Loss and geometry over training.
@@ -93,17 +95,19 @@ impl TrainingDocument {
     /// The recipe is not valid, or a parameter is not finite.
     pub fn new(recipe: &Recipe, trained: &Trained, history: &History) -> Result<Self, LabError> {
         let task = recipe.task()?;
+        let evaluation = evaluate(
+            &trained.model,
+            &task.distribution,
+            &task.importance,
+            recipe.train.seed,
+            ExploreOptions::quick_start().n_evaluation,
+        );
         Ok(Self {
             schema: "superposition/training/v1",
             recipe: recipe.clone(),
             training: TrainingSummary::new(trained),
-            evaluation: evaluate(
-                &trained.model,
-                &task.distribution,
-                &task.importance,
-                recipe.train.seed,
-                ExploreOptions::quick_start().n_evaluation,
-            ),
+            population_loss: PopulationLossSummary::new(&trained.model, &task, &evaluation)?,
+            evaluation,
             geometry: analyze(trained.model.w(), &toy_analysis_options())?,
             history: history.rows.clone(),
         })

@@ -6,16 +6,17 @@ use std::path::Path;
 use serde_json::Value;
 use superposition_lab::analysis::MutualInformationOptions;
 use superposition_lab::io::Overwrite;
-use superposition_lab::model::{Dimensions, FeatureProbability, FeatureSets, Importance};
+use superposition_lab::model::{Dimensions, FeatureProbability, FeatureSets, Importance, ToyModel};
 use superposition_lab::report::{analysis_report, exploration_report, probe_report, sweep_report};
 use superposition_lab::train::TrainOptions;
 use superposition_lab::viz::{Charset, TextStyle, format_number};
 use superposition_lab::{
-    AnalyzeOptions, Exploration, ExploreOptions, Layer, Orientation, ProbeFileOptions, Recipe,
-    SampleSource, SweepOptions, TrainingDocument, analyze_file, compare_files,
-    describe_activations, explore, list_tensors, probe_files, sample_model, sweep, train_tracked,
-    write_model,
+    AnalyzeOptions, Exploration, ExploreOptions, Layer, Orientation, PopulationLossSummary,
+    ProbeFileOptions, Recipe, SampleSource, SweepOptions, TrainingDocument, analyze_file,
+    compare_files, describe_activations, evaluate, explore, list_tensors, probe_files,
+    sample_model, sweep, train_tracked, write_model,
 };
+use superposition_testkit::tolerance::{Tolerance, assert_close};
 
 fn validate(document: &impl serde::Serialize) -> Value {
     let value = serde_json::to_value(document).expect("documents serialize");
@@ -106,6 +107,24 @@ fn the_report_prints_the_numbers_of_the_json() {
     let exploration = small_exploration();
     let value = validate(&exploration.document());
     let report = exploration_report(&exploration, &TextStyle::default().with_width(120));
+    // The exact loss has more digits than the others, and is what samples estimate.
+    let number = |pointer: &str| {
+        value
+            .pointer(pointer)
+            .and_then(Value::as_f64)
+            .expect(pointer)
+    };
+    let exact = number("/population_loss/value");
+    assert!(
+        report.contains(&format_number(exact, 7)),
+        "{exact}: {report}"
+    );
+    assert!(number("/population_loss/error") <= 1e-6 * exact);
+    assert_close(
+        number("/evaluation/loss"),
+        exact,
+        Tolerance::statistical(5.0, number("/evaluation/standard_error")),
+    );
     for pointer in [
         "/evaluation/loss",
         "/evaluation/standard_error",
@@ -138,6 +157,18 @@ fn the_report_prints_the_numbers_of_the_json() {
             "{pointer} = {printed} is not in\n{report}"
         );
     }
+}
+
+#[test]
+fn a_population_loss_that_is_not_computed_says_why() {
+    let n = 2_001;
+    let task = recipe(n, 1).task().unwrap();
+    let config = recipe(n, 1).model;
+    let model = ToyModel::new(config, vec![0.0; 2 * n]).unwrap();
+    let sampled = evaluate(&model, &task.distribution, &task.importance, 0, 100);
+    let loss = PopulationLossSummary::new(&model, &task, &sampled).unwrap();
+    assert_eq!((loss.value, loss.error), (None, None));
+    assert!(loss.reason.unwrap().contains("up to 2,000"));
 }
 
 #[test]

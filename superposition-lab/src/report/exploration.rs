@@ -6,12 +6,12 @@ use superposition_model::{Bias, Coupling, FeatureProbability, FeatureSets, Outpu
 use superposition_train::{StopReason, TrainOptions};
 use superposition_viz::{
     CurveOptions, Headline, SelectedInterference, Summary, SummaryTable, TextStyle, TransitionRow,
-    curve, section, sparsity_transition, summary_report,
+    curve, format_number, section, sparsity_transition, summary_report,
 };
 
 use super::geometry::{headlines, warnings};
 use super::{number, optional, pair};
-use crate::reading::Evaluation;
+use crate::reading::{Evaluation, PopulationLossSummary};
 use crate::sweep::Spread;
 use crate::training::TrainingSummary;
 use crate::{
@@ -54,6 +54,9 @@ pub fn exploration_report(exploration: &Exploration, style: &TextStyle) -> Strin
         summary
             .headline
             .push(evaluation_headline(&reading.evaluation));
+        summary
+            .headline
+            .push(population_headline(&reading.population_loss));
         summary.headline.extend(headlines(&reading.geometry));
         summary.warnings = warnings(&reading.geometry);
         let rows = &reading.features;
@@ -86,6 +89,9 @@ pub fn training_report(document: &TrainingDocument, style: &TextStyle) -> String
     summary
         .headline
         .push(evaluation_headline(&document.evaluation));
+    summary
+        .headline
+        .push(population_headline(&document.population_loss));
     summary.headline.extend(headlines(&document.geometry));
     summary.warnings = warnings(&document.geometry);
     let mut report = summary_report(&summary, style);
@@ -259,6 +265,16 @@ fn evaluation_headline(evaluation: &Evaluation) -> Headline {
         .trim_start()
         .to_owned(),
     )
+}
+
+fn population_headline(loss: &PopulationLossSummary) -> Headline {
+    // As many digits as it is asked for.
+    let value = loss.value.map(|value| format_number(value, 7));
+    let note = match (loss.error, loss.reason) {
+        (Some(error), _) => format!("+- {} over the whole distribution", format_number(error, 2)),
+        (None, reason) => reason.unwrap_or_default().to_owned(),
+    };
+    Headline::new("loss, exact", value.unwrap_or_else(|| "-".to_owned()), note)
 }
 
 fn interference(model: &ToyModel, rows: &[FeatureReading]) -> Option<SelectedInterference> {
