@@ -12,7 +12,7 @@ use crate::recipe_args::RecipeArgs;
 /// Train toy models of superposition; analyse and probe any dictionary of features.
 ///
 /// Results go to stdout, progress and errors to stderr.
-/// Exit codes: 0 done, 1 data or run failed, 2 usage, 130 interrupted.
+/// Exit codes: 0 done, 1 data or run failed, 2 usage, 75 interrupted with a training that can be resumed, 130 interrupted.
 #[derive(Parser, Debug)]
 #[command(name = "superposition", version, max_term_width = 100)]
 pub(crate) struct Cli {
@@ -47,7 +47,7 @@ pub(crate) struct CommonArgs {
 /// Threads, for commands that use them.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ThreadArgs {
-    /// Threads, at most 1024 [default: all of this machine]. Pairs of features are compared and the models of a sweep are trained in parallel; one model is trained on one thread. Results do not depend on it
+    /// Threads, at most 1024 [default: all of this machine]. Training steps are made, pairs of features compared and models of a sweep trained in parallel. Results do not depend on it
     #[arg(long, value_name = "THREADS", value_parser = parse_threads)]
     threads: Option<NonZeroUsize>,
 }
@@ -69,6 +69,17 @@ impl CommonArgs {
     }
 }
 
+/// What a training does about what is there already.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct StartArgs {
+    /// Go on with the training that Ctrl-C stopped: with the other flags as they were, the results are those of a training that was never stopped
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Replace what an earlier run left; without --resume, a training that was stopped too
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
 /// Which side of a stored matrix features or samples are.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub(crate) enum Side {
@@ -87,7 +98,7 @@ impl From<Side> for Orientation {
 
 /// Train a toy model, analyse it, probe every feature, print the report
 ///
-/// Without flags: 100 features in 20 hidden dimensions at sparsity 0.9, importance geometric from 1 to 0.01, 10,000 steps of batch 1024. Leaves model.safetensors, history.csv, analysis.json and report.txt in the output folder.
+/// Without flags: 100 features in 20 hidden dimensions at sparsity 0.9, importance geometric from 1 to 0.01, 10,000 steps of batch 1024. Leaves model.safetensors, history.csv, analysis.json and report.txt in the output folder. Ctrl-C during the training leaves checkpoint.safetensors there, from which --resume goes on.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   superposition explore
@@ -100,9 +111,8 @@ pub(crate) struct ExploreArgs {
     /// Folder for the results
     #[arg(long, value_name = "DIR", default_value = "superposition-out")]
     pub(crate) out: PathBuf,
-    /// Replace the results that an earlier run left in the folder
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
     #[command(flatten)]
@@ -111,7 +121,7 @@ pub(crate) struct ExploreArgs {
 
 /// Train a toy model and write it to a file
 ///
-/// Presets as in explore. The file holds W (m x n) and b (n) in f32 and the configuration as metadata; the same flags give the same bytes.
+/// Presets as in explore. The file holds W (m x n) and b (n) in f32 and the configuration as metadata; the same flags give the same bytes. Ctrl-C leaves NAME.checkpoint.safetensors beside it, from which --resume goes on.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   superposition train --out model.safetensors
@@ -125,9 +135,8 @@ pub(crate) struct TrainArgs {
     /// File for the loss and the geometry over training
     #[arg(long, value_name = "FILE.csv")]
     pub(crate) history: Option<PathBuf>,
-    /// Replace files that exist
-    #[arg(long)]
-    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) start: StartArgs,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
     #[command(flatten)]

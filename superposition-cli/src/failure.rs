@@ -1,4 +1,4 @@
-//! Exit codes: 0 done, 1 data or run failed, 2 usage, 130 interrupted.
+//! Exit codes: 0 done, 1 data or run failed, 2 usage, 75 interrupted and resumable, 130 interrupted.
 
 use std::process::ExitCode;
 
@@ -9,6 +9,11 @@ use superposition_lab::probe::ProbeError;
 
 use crate::output::note;
 
+/// The exit code of an interrupted command.
+pub(crate) const INTERRUPTED: u8 = 130;
+/// That of one that can go on where it was (`EX_TEMPFAIL`).
+pub(crate) const RESUMABLE: u8 = 75;
+
 /// Why a command did not finish.
 #[derive(Debug)]
 pub(crate) enum Failure {
@@ -16,8 +21,10 @@ pub(crate) enum Failure {
     Usage(anyhow::Error),
     /// The data or the run failed.
     Failed(anyhow::Error),
-    /// Ctrl-C; what there was has been saved and said.
+    /// Ctrl-C in what cannot go on; what there was has been saved and said.
     Interrupted(String),
+    /// Ctrl-C in a training, which can go on; how has to be said.
+    Resumable(String),
     /// The reader of our output went away, as `head` does: nothing to say.
     OutputClosed,
 }
@@ -36,7 +43,11 @@ impl Failure {
             }
             Self::Interrupted(what_was_saved) => {
                 note(&format!("interrupted: {what_was_saved}"));
-                ExitCode::from(130)
+                ExitCode::from(INTERRUPTED)
+            }
+            Self::Resumable(how) => {
+                note(&format!("interrupted: {how}"));
+                ExitCode::from(RESUMABLE)
             }
             Self::OutputClosed => ExitCode::SUCCESS,
         }
@@ -48,6 +59,7 @@ impl From<LabError> for Failure {
         match error {
             // What these say is about values that flags give.
             LabError::Option { .. }
+            | LabError::OtherTraining { .. }
             | LabError::UnknownOrientation { .. }
             | LabError::Analysis(AnalysisError::InvalidOption { .. })
             | LabError::Probe(ProbeError::InvalidOption { .. }) => Self::Usage(error.into()),

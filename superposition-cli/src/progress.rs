@@ -1,5 +1,6 @@
 //! Progress on stderr: a bar in a terminal, a line every tenth elsewhere, nothing when quiet.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::output::note;
@@ -12,21 +13,39 @@ pub(crate) enum Verbosity {
     Normal,
 }
 
+/// Between two drawings of a bar.
+const REDRAW_MILLISECONDS: u64 = 100;
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Shown {
+    Nothing,
+    Bar,
+    /// Because stderr is not a terminal.
+    Lines,
+}
+
 /// Progress through a known number of steps.
 pub(crate) struct Progress {
     bar: ProgressBar,
-    /// Lines instead of a bar, because stderr is not a terminal.
-    lines: bool,
+    shown: Shown,
+    /// Steps that were made before.
+    first: usize,
     n_steps: usize,
+    /// When the bar is drawn next, in milliseconds from the start.
+    next_drawing: AtomicU64,
     started: Instant,
     verbosity: Verbosity,
 }
 
 impl Progress {
-    pub(crate) fn new(n_steps: usize, verbosity: Verbosity) -> Self {
-        let visible = verbosity == Verbosity::Normal;
-        let terminal = console::Term::stderr().is_term();
-        let bar = if visible && terminal {
+    pub(crate) fn new(first: usize, n_steps: usize, verbosity: Verbosity) -> Self {
+        let shown = match verbosity {
+            Verbosity::Quiet => Shown::Nothing,
+            Verbosity::Normal if console::Term::stderr().is_term() => Shown::Bar,
+            Verbosity::Normal => Shown::Lines,
+        };
+        let bar = if shown == Shown::Bar {
             let style = ProgressStyle::with_template(
                 "{spinner} {msg}  [{bar:32}] {pos}/{len}  {elapsed} elapsed, {eta} left",
             )
@@ -34,13 +53,16 @@ impl Progress {
             .progress_chars("=> ");
             ProgressBar::with_draw_target(Some(n_steps as u64), ProgressDrawTarget::stderr())
                 .with_style(style)
+                .with_position(first as u64)
         } else {
             ProgressBar::hidden()
         };
         Self {
             bar,
-            lines: visible && !terminal,
+            shown,
+            first,
             n_steps,
+            next_drawing: AtomicU64::new(0),
             started: Instant::now(),
             verbosity,
         }
@@ -48,22 +70,37 @@ impl Progress {
 
     /// Shows a step; cheap enough to be called at every one of a training.
     pub(crate) fn show(&self, step: usize, message: impl Fn() -> String) {
-        // Redrawing is limited in time by the bar, but a message costs: a few hundred in all.
-        let every = (self.n_steps / 500).max(1);
-        if !self.bar.is_hidden() && (step.is_multiple_of(every) || step == self.n_steps) {
-            self.bar.set_message(message());
-            self.bar.set_position(step as u64);
+        match self.shown {
+            Shown::Nothing => {}
+            Shown::Bar => self.draw(step, message),
+            Shown::Lines => {
+                let tenth = (self.n_steps / 10).max(1);
+                if step.is_multiple_of(tenth) || step == self.n_steps {
+                    self.write_line(step, &message());
+                }
+            }
         }
-        let tenth = (self.n_steps / 10).max(1);
-        if self.lines && (step.is_multiple_of(tenth) || step == self.n_steps) {
-            let elapsed = self.started.elapsed().as_secs_f64();
-            let left = elapsed * self.n_steps.saturating_sub(step) as f64 / step.max(1) as f64;
-            note(&format!(
-                "{}  {step}/{}  {elapsed:.1} s elapsed, {left:.1} s left",
-                message(),
-                self.n_steps
-            ));
+    }
+
+    fn draw(&self, step: usize, message: impl Fn() -> String) {
+        let now = self.started.elapsed().as_millis() as u64;
+        if now < self.next_drawing.load(Ordering::Relaxed) && step != self.n_steps {
+            return;
         }
+        self.next_drawing
+            .store(now + REDRAW_MILLISECONDS, Ordering::Relaxed);
+        self.bar.set_message(message());
+        self.bar.set_position(step as u64);
+    }
+
+    fn write_line(&self, step: usize, message: &str) {
+        let elapsed = self.started.elapsed().as_secs_f64();
+        let made = step.saturating_sub(self.first).max(1);
+        let left = elapsed * self.n_steps.saturating_sub(step) as f64 / made as f64;
+        note(&format!(
+            "{message}  {step}/{}  {elapsed:.1} s elapsed, {left:.1} s left",
+            self.n_steps
+        ));
     }
 
     /// Says what is done after the counted steps.

@@ -2,9 +2,7 @@
 
 mod support;
 
-use std::io::Read as _;
-use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::process::Stdio;
 
 use support::{Folder, Run};
 
@@ -216,67 +214,6 @@ fn divergence_is_an_error_with_advice() {
         ))
         .fails(1, &["--lr", "step"]);
     assert!(!folder.path("model.safetensors").exists());
-}
-
-#[test]
-fn ctrl_c_saves_what_there_is() {
-    let folder = Folder::new();
-    let line = "explore --n-features 8 --n-hidden 3 --steps 100000000 --batch-size 64";
-    let mut child = folder
-        .command(line)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // The folder is made before the training starts, the handler is set between the two.
-    while !folder.path("superposition-out").exists() {
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    std::thread::sleep(Duration::from_millis(700));
-    let killed = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(killed.success());
-    let status = child.wait().unwrap();
-    let mut stderr = String::new();
-    child
-        .stderr
-        .take()
-        .unwrap()
-        .read_to_string(&mut stderr)
-        .unwrap();
-    let mut stdout = String::new();
-    child
-        .stdout
-        .take()
-        .unwrap()
-        .read_to_string(&mut stdout)
-        .unwrap();
-    assert_eq!(status.code(), Some(130), "{stderr}");
-    assert!(
-        stderr.contains("interrupted: stopped after step"),
-        "{stderr}"
-    );
-    assert_eq!(stdout, "");
-    for name in ["model.safetensors", "history.csv"] {
-        assert!(
-            folder.path("superposition-out").join(name).is_file(),
-            "{name}"
-        );
-    }
-    assert!(
-        !folder
-            .path("superposition-out")
-            .join("analysis.json")
-            .exists()
-    );
-    // What was saved is a model like any other.
-    let document = folder
-        .run("analyze superposition-out/model.safetensors --json")
-        .succeeds()
-        .json();
-    assert_eq!(document["n_features"], 8);
 }
 
 #[test]

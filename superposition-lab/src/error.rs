@@ -34,6 +34,22 @@ pub enum LabError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A file that is not a training that was stopped, or not a whole one.
+    #[error("this file is not a checkpoint of a training: {reason}")]
+    NotACheckpoint {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A checkpoint of another training than the one that is to go on.
+    #[error("the checkpoint is of another training: {field} is {saved} there and {given} here")]
+    OtherTraining {
+        /// The field of the recipe that differs.
+        field: String,
+        /// Its value in the checkpoint, as JSON.
+        saved: String,
+        /// The value asked for.
+        given: String,
+    },
     /// The orientation of a matrix is not known.
     #[error(
         "tensor {tensor:?} has shape [{n_rows}, {n_cols}] and its file does not say whether a feature is a row or a column: pass --features rows or --features columns (PyTorch decoders [d_sae, d_in] and embeddings [vocabulary, d] hold features in rows)"

@@ -1,5 +1,6 @@
 //! `explore`: train a toy model, then read it.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
 use superposition_analysis::AnalysisOptions;
@@ -7,8 +8,10 @@ use superposition_probe::{PolysemanticityOptions, ProbeOptions};
 use superposition_train::{Progress, StopReason, Trained};
 
 use crate::reading::{Reading, read_trained};
-use crate::training::steps_completed;
-use crate::{ExplorationDocument, History, LabError, Recipe, Tracker, TrainingSummary};
+use crate::{
+    ExplorationDocument, History, LabError, Recipe, SavedTraining, TrackOptions, Tracked,
+    TrainingSummary, train_tracked,
+};
 
 /// A feature of a toy model counts as represented when its norm is above this.
 ///
@@ -17,6 +20,9 @@ pub const TOY_MIN_NORM: f64 = 0.5;
 
 /// Most values of the dense batch that probes are fitted on.
 const MAX_BATCH_VALUES: usize = 1 << 28;
+
+/// Most rows of a history: a longer training has them further apart.
+const MAX_HISTORY_ROWS: usize = 10_000;
 
 /// Analysis options for toy models: `min_norm` is [`TOY_MIN_NORM`].
 #[must_use]
@@ -36,8 +42,8 @@ pub fn toy_analysis_options() -> AnalysisOptions {
 pub struct ExploreOptions {
     /// The model and its training.
     pub recipe: Recipe,
-    /// A history row every so many steps.
-    pub history_every: usize,
+    /// How the training is watched, on how many threads, and from where it goes on.
+    pub tracking: TrackOptions,
     /// Geometry: represented norm, cluster threshold, threads.
     pub analysis: AnalysisOptions,
     /// Linear probes.
@@ -58,7 +64,7 @@ impl ExploreOptions {
     pub fn quick_start() -> Self {
         Self {
             recipe: Recipe::quick_start(),
-            history_every: 100,
+            tracking: TrackOptions::default(),
             analysis: toy_analysis_options(),
             probe: ProbeOptions::default(),
             polysemanticity: PolysemanticityOptions::default(),
@@ -69,12 +75,22 @@ impl ExploreOptions {
     }
 
     /// The same reading of another experiment, on fewer samples where a dense batch of them would
-    /// hold more than 2^28 values (1 GiB).
+    /// hold more than 2^28 values (1 GiB), and with at most 10,000 rows of history.
     #[must_use]
     pub fn with_recipe(mut self, recipe: Recipe) -> Self {
         let most = MAX_BATCH_VALUES / recipe.model.dimensions.n_features.max(1);
         self.n_samples = self.n_samples.min(most.max(100));
+        let every = recipe.train.n_steps.div_ceil(MAX_HISTORY_ROWS);
+        self.tracking.history_every = self.tracking.history_every.max(every);
         self.recipe = recipe;
+        self
+    }
+
+    /// The same on so many threads, of which nothing in the results depends.
+    #[must_use]
+    pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.tracking.threads = threads;
+        self.analysis.threads = threads.get();
         self
     }
 }
@@ -89,6 +105,8 @@ pub struct Exploration {
     pub trained: Trained,
     /// Metrics over training.
     pub history: History,
+    /// What the training can go on from; none unless it was cancelled.
+    pub saved: Option<SavedTraining>,
     /// The analysis; none when training was cancelled or diverged.
     pub reading: Option<Reading>,
 }
@@ -100,11 +118,12 @@ impl Exploration {
     ///
     /// # Errors
     /// An option of the reading is not valid.
-    pub fn new(
-        options: &ExploreOptions,
-        trained: Trained,
-        history: History,
-    ) -> Result<Self, LabError> {
+    pub fn new(options: &ExploreOptions, tracked: Tracked) -> Result<Self, LabError> {
+        let Tracked {
+            trained,
+            history,
+            saved,
+        } = tracked;
         let reading = match trained.stop {
             StopReason::Cancelled { .. } | StopReason::Diverged { .. } => None,
             _ => Some(read_trained(&trained.model, options)?),
@@ -113,6 +132,7 @@ impl Exploration {
             recipe: options.recipe.clone(),
             trained,
             history,
+            saved,
             reading,
         })
     }
@@ -122,45 +142,12 @@ impl Exploration {
     pub fn document(&self) -> ExplorationDocument<'_> {
         ExplorationDocument {
             schema: "superposition/exploration/v1",
-            training: TrainingSummary::new(&self.trained),
+            training: TrainingSummary::new(&self.trained, &self.recipe.train),
             recipe: &self.recipe,
             history: &self.history.rows,
             reading: self.reading.as_ref(),
         }
     }
-}
-
-/// Trains the recipe's model with a [`Tracker`], without reading it.
-///
-/// ```
-/// use std::ops::ControlFlow;
-/// use superposition_lab::model::Dimensions;
-/// use superposition_lab::train::TrainOptions;
-/// use superposition_lab::{Recipe, train_tracked};
-///
-/// let recipe = Recipe::quick_start()
-///     .with_dimensions(Dimensions { n_features: 5, n_hidden: 2 })
-///     .with_train(TrainOptions::default().with_n_steps(20).with_batch_size(64));
-/// let (trained, history) =
-///     train_tracked(&recipe, 10, &mut |_| ControlFlow::Continue(())).unwrap();
-/// assert_eq!(trained.losses.len(), 20);
-/// assert_eq!(history.rows.len(), 2);
-/// ```
-///
-/// # Errors
-/// The recipe is not valid.
-pub fn train_tracked(
-    recipe: &Recipe,
-    history_every: usize,
-    observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
-) -> Result<(Trained, History), LabError> {
-    let mut tracker = Tracker::new(history_every);
-    let trained = recipe.train(&mut |progress| {
-        tracker.observe(progress);
-        observe(progress)
-    })?;
-    let history = tracker.finish(steps_completed(&trained), &trained.model);
-    Ok((trained, history))
 }
 
 /// Trains a toy model, analyses its geometry, probes every feature, reads its neurons.
@@ -184,15 +171,15 @@ pub fn train_tracked(
 /// ```
 ///
 /// `observe` sees every training step and may stop the run; what was trained until then is
-/// returned, without a reading.
+/// returned, without a reading, and with what the training can go on from.
 ///
 /// # Errors
-/// The recipe or an option is not valid. Divergence is not an error: see
+/// The recipe or an option is not valid, or the start is of another training. Divergence is not an error: see
 /// [`Trained::stop`](superposition_train::Trained).
 pub fn explore(
     options: &ExploreOptions,
     observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Exploration, LabError> {
-    let (trained, history) = train_tracked(&options.recipe, options.history_every, observe)?;
-    Exploration::new(options, trained, history)
+    let tracked = train_tracked(&options.recipe, &options.tracking, observe)?;
+    Exploration::new(options, tracked)
 }

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use superposition_analysis::analyze;
 use superposition_model::ToyModel;
 use superposition_train::Progress;
@@ -11,7 +11,7 @@ use superposition_train::Progress;
 use crate::explore::toy_analysis_options;
 
 /// One row of a [`History`]: the loss since the row before, and the geometry at this step.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HistoryRow {
     /// Steps completed.
@@ -40,7 +40,7 @@ pub struct HistoryRow {
 /// let nothing = superposition_lab::History::default().to_csv();
 /// assert!(nothing.starts_with("step,loss,loss_min,loss_max,n_represented,"));
 /// ```
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
     /// In order of steps.
     pub rows: Vec<HistoryRow>,
@@ -82,6 +82,7 @@ impl History {
 /// touched, so tracking costs nothing at other steps.
 ///
 /// ```
+/// use std::num::NonZeroUsize;
 /// use std::ops::ControlFlow;
 /// use superposition_lab::{Recipe, Tracker};
 /// use superposition_model::Dimensions;
@@ -92,7 +93,7 @@ impl History {
 ///     .with_train(TrainOptions::default().with_n_steps(25).with_batch_size(64));
 /// let mut tracker = Tracker::new(10);
 /// recipe
-///     .train(&mut |progress| {
+///     .train(NonZeroUsize::MIN, &mut |progress| {
 ///         tracker.observe(progress);
 ///         ControlFlow::Continue(())
 ///     })
@@ -100,14 +101,15 @@ impl History {
 /// let steps: Vec<usize> = tracker.into_history().rows.iter().map(|row| row.step).collect();
 /// assert_eq!(steps, [10, 20, 25]);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Tracker {
     every: usize,
-    window: LossWindow,
+    /// The losses since the last row; none right after a row.
+    window: Option<LossWindow>,
     history: History,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct LossWindow {
     count: usize,
     sum: f64,
@@ -130,17 +132,18 @@ impl Tracker {
     pub fn new(every: usize) -> Self {
         Self {
             every: every.max(1),
-            window: LossWindow::EMPTY,
+            window: None,
             history: History::default(),
         }
     }
 
     /// Takes in one step.
     pub fn observe(&mut self, progress: &Progress<'_>) {
-        self.window.count += 1;
-        self.window.sum += progress.loss;
-        self.window.min = self.window.min.min(progress.loss);
-        self.window.max = self.window.max.max(progress.loss);
+        let window = self.window.get_or_insert(LossWindow::EMPTY);
+        window.count += 1;
+        window.sum += progress.loss;
+        window.min = window.min.min(progress.loss);
+        window.max = window.max.max(progress.loss);
         if progress.step.is_multiple_of(self.every) || progress.step == progress.n_steps {
             self.record(progress.step, progress.model);
         }
@@ -150,9 +153,7 @@ impl Tracker {
     /// stopped between rows.
     #[must_use]
     pub fn finish(mut self, step: usize, model: &ToyModel) -> History {
-        if self.window.count > 0 {
-            self.record(step, model);
-        }
+        self.record(step, model);
         self.history
     }
 
@@ -162,8 +163,15 @@ impl Tracker {
         self.history
     }
 
+    /// Steps between two rows.
+    pub(crate) fn every(&self) -> usize {
+        self.every
+    }
+
     fn record(&mut self, step: usize, model: &ToyModel) {
-        let window = std::mem::replace(&mut self.window, LossWindow::EMPTY);
+        let Some(window) = self.window.take() else {
+            return;
+        };
         // A model that diverged has no geometry: the run's stop reason says so.
         let Ok(geometry) = analyze(model.w(), &toy_analysis_options()) else {
             return;

@@ -26,13 +26,7 @@ pub fn write_model(
     recipe: &Recipe,
     overwrite: Overwrite,
 ) -> Result<(), LabError> {
-    // Through `Value`, whose maps are sorted: the key order does not depend on declarations.
-    let recipe = serde_json::to_value(recipe)
-        .map(|value| value.to_string())
-        .map_err(|error| LabError::NotAToyModel {
-            reason: error.to_string(),
-        })?;
-    let metadata = BTreeMap::from([(RECIPE_KEY.to_owned(), recipe)]);
+    let metadata = BTreeMap::from([(RECIPE_KEY.to_owned(), recipe_json(recipe)?)]);
     let tensors = model.to_tensors();
     let views: Vec<TensorToWrite<'_>> = tensors
         .iter()
@@ -61,20 +55,33 @@ pub fn read_model(path: &Path) -> Result<(ToyModel, Recipe), LabError> {
         .collect();
     let tensors = names
         .iter()
-        .map(|name| {
-            let tensor = file.read(name)?;
-            let values = match tensor.values {
-                Values::F32(values) => values,
-                Values::F64(values) => values.into_iter().map(|value| value as f32).collect(),
-            };
-            Ok(NamedTensor {
-                name: name.clone(),
-                shape: tensor.info.shape,
-                values,
-            })
-        })
+        .map(|name| read_f32(&file, name))
         .collect::<Result<Vec<_>, IoError>>()?;
     Ok((ToyModel::from_tensors(recipe.model, &tensors)?, recipe))
+}
+
+/// A tensor of a file, rounded to f32 where it is not.
+pub(crate) fn read_f32(file: &TensorFile, name: &str) -> Result<NamedTensor, IoError> {
+    let tensor = file.read(name)?;
+    let values = match tensor.values {
+        Values::F32(values) => values,
+        Values::F64(values) => values.into_iter().map(|value| value as f32).collect(),
+    };
+    Ok(NamedTensor {
+        name: name.to_owned(),
+        shape: tensor.info.shape,
+        values,
+    })
+}
+
+/// A recipe as JSON with sorted keys.
+pub(crate) fn recipe_json(recipe: &Recipe) -> Result<String, LabError> {
+    // Through `Value`, whose maps are sorted: the key order does not depend on declarations.
+    serde_json::to_value(recipe)
+        .map(|value| value.to_string())
+        .map_err(|error| LabError::NotAToyModel {
+            reason: error.to_string(),
+        })
 }
 
 /// The recipe in a file's metadata, if it is one of our models.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use superposition_model::{
     Dimensions, FeatureDistribution, FeatureProbability, FeatureSets, Importance, ToyModelConfig,
 };
-use superposition_train::{Job, Progress, Task, TrainOptions, Trained, train};
+use superposition_train::{Job, Progress, Task, TrainOptions, Trained};
 
 use crate::LabError;
 
@@ -143,17 +143,19 @@ impl Recipe {
         self.task().map(|_| ())
     }
 
-    /// Trains the model; `observe` sees every step and may stop the run.
+    /// Trains the model on up to `threads` threads; `observe` sees every step and may stop the run.
+    ///
+    /// The outcome does not depend on `threads`.
     ///
     /// # Errors
     /// As [`Recipe::validate`]. Divergence is not an error but a
     /// [`StopReason`](superposition_train::StopReason).
     pub fn train(
         &self,
+        threads: NonZeroUsize,
         observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
     ) -> Result<Trained, LabError> {
-        let task = self.task()?;
-        Ok(train(&self.model, &task, &self.train, observe)?)
+        Ok(self.job()?.train(threads, observe)?)
     }
 }
 

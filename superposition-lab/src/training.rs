@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use superposition_analysis::{DictionaryReport, analyze};
-use superposition_train::{StopReason, Trained};
+use superposition_train::{StopReason, TrainOptions, Trained};
 
 use crate::explore::toy_analysis_options;
 use crate::reading::{Evaluation, PopulationLossSummary, Reading, evaluate, mean};
@@ -18,7 +18,7 @@ pub struct TrainingSummary {
     pub steps: usize,
     /// Batch loss of the first step.
     pub first_loss: Option<f64>,
-    /// Mean batch loss of the last 100 steps (or all, if fewer): batch losses are noisy.
+    /// Mean of the last 100 recorded batch losses (or all, if fewer): batch losses are noisy.
     pub last_loss: Option<f64>,
     /// Smallest batch loss, and its step; none where no loss was finite.
     pub lowest_loss: Option<StepLoss>,
@@ -36,12 +36,19 @@ pub struct StepLoss {
 }
 
 /// Steps with an update: the step at which a loss was not finite has none.
-pub(crate) fn steps_completed(trained: &Trained) -> usize {
-    trained.losses.len() - usize::from(trained.stop.has_diverged())
+pub(crate) fn steps_completed(trained: &Trained, options: &TrainOptions) -> usize {
+    match trained.stop {
+        StopReason::Finished => options.n_steps,
+        StopReason::LossBelow { step } | StopReason::Cancelled { step } => step,
+        StopReason::Diverged { step } => {
+            let updated = trained.losses.last().is_none_or(|loss| loss.is_finite());
+            step - usize::from(!updated)
+        }
+    }
 }
 
 impl TrainingSummary {
-    pub(crate) fn new(trained: &Trained) -> Self {
+    pub(crate) fn new(trained: &Trained, options: &TrainOptions) -> Self {
         let losses = &trained.losses;
         let tail = &losses[losses.len().saturating_sub(100)..];
         // The first of equal ones, as in the plot.
@@ -53,7 +60,7 @@ impl TrainingSummary {
             finite
                 .reduce(|best, next| if better(*next.1, *best.1) { next } else { best })
                 .map(|(k, &loss)| StepLoss {
-                    step: k + 1,
+                    step: k * options.loss_every + 1,
                     loss: f64::from(loss),
                 })
         };
@@ -61,7 +68,7 @@ impl TrainingSummary {
             stop: trained.stop,
             lowest_loss: extreme(|a, b| a < b),
             highest_loss: extreme(|a, b| a > b),
-            steps: steps_completed(trained),
+            steps: steps_completed(trained, options),
             first_loss: losses.first().map(|&loss| f64::from(loss)),
             last_loss: mean(tail.iter().map(|&loss| f64::from(loss))),
         }
@@ -105,7 +112,7 @@ impl TrainingDocument {
         Ok(Self {
             schema: "superposition/training/v1",
             recipe: recipe.clone(),
-            training: TrainingSummary::new(trained),
+            training: TrainingSummary::new(trained, &recipe.train),
             population_loss: PopulationLossSummary::new(&trained.model, &task, &evaluation)?,
             evaluation,
             geometry: analyze(trained.model.w(), &toy_analysis_options())?,

@@ -1,5 +1,6 @@
 //! Every document against its committed JSON Schema, and against the report printed from it.
 
+use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -12,9 +13,9 @@ use superposition_lab::train::TrainOptions;
 use superposition_lab::viz::{Charset, TextStyle, format_number};
 use superposition_lab::{
     AnalyzeOptions, Exploration, ExploreOptions, Layer, Orientation, PopulationLossSummary,
-    ProbeFileOptions, Recipe, SampleSource, SweepOptions, TrainingDocument, analyze_file,
-    compare_files, describe_activations, evaluate, explore, list_tensors, probe_files,
-    sample_model, sweep, train_tracked, write_model,
+    ProbeFileOptions, Recipe, SampleSource, SweepOptions, TrackOptions, TrainingDocument,
+    analyze_file, compare_files, describe_activations, evaluate, explore, list_tensors,
+    probe_files, sample_model, sweep, train_tracked, write_model,
 };
 use superposition_testkit::tolerance::{Tolerance, assert_close};
 
@@ -77,7 +78,7 @@ fn exploration() {
 #[test]
 fn exploration_that_was_cancelled_has_no_reading() {
     let mut options = ExploreOptions::quick_start().with_recipe(recipe(12, 4));
-    options.history_every = 10;
+    options.tracking.history_every = 10;
     let exploration = explore(&options, &mut |at| {
         if at.step == 25 {
             ControlFlow::Break(())
@@ -189,8 +190,9 @@ fn reports_are_ascii_when_asked_and_never_too_wide() {
 #[test]
 fn training() {
     let recipe = recipe(10, 3);
-    let (trained, history) =
-        train_tracked(&recipe, 100, &mut |_| ControlFlow::Continue(())).unwrap();
+    let options = TrackOptions::default();
+    let tracked = train_tracked(&recipe, &options, &mut |_| ControlFlow::Continue(())).unwrap();
+    let (trained, history) = (tracked.trained, tracked.history);
     let document = TrainingDocument::new(&recipe, &trained, &history).unwrap();
     let value = validate(&document);
     assert_eq!(value["history"].as_array().unwrap().len(), 3);
@@ -205,7 +207,9 @@ fn files_from_a_model_to_its_probes() {
     let model_path = folder.path().join("model.safetensors");
     let samples_path = folder.path().join("samples.safetensors");
     let recipe = recipe(10, 3);
-    let (trained, _) = train_tracked(&recipe, 100, &mut |_| ControlFlow::Continue(())).unwrap();
+    let trained = recipe
+        .train(NonZeroUsize::MIN, &mut |_| ControlFlow::Continue(()))
+        .unwrap();
     write_model(&model_path, &trained.model, &recipe, Overwrite::Refuse).unwrap();
 
     let listing = validate(&list_tensors(&model_path).unwrap());

@@ -1,16 +1,18 @@
 //! `superposition explore`.
 
-use std::io::ErrorKind;
 use std::path::Path;
 
 use superposition_lab::io::{Overwrite, prepare_directory, write_atomic};
 use superposition_lab::report::exploration_report;
-use superposition_lab::train::{StopReason, Trained};
-use superposition_lab::{Exploration, ExploreOptions, History, Recipe, train_tracked, write_model};
+use superposition_lab::train::StopReason;
+use superposition_lab::{
+    Exploration, ExploreOptions, History, Recipe, Tracked, train_tracked, write_model,
+};
 
 use crate::args::ExploreArgs;
+use crate::checkpoint::{CHECKPOINT, remove, save, start};
 use crate::failure::Failure;
-use crate::interrupt;
+use crate::interrupt::{self, Afterwards};
 use crate::output::{file_style, overwrite, print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
 
@@ -22,44 +24,53 @@ const REPORT: &str = "report.txt";
 pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let mut options = ExploreOptions::quick_start();
     let recipe = args.recipe.apply(options.recipe.clone())?;
-    options = options.with_recipe(recipe);
-    options.analysis.threads = args.threads.get().get();
-    let overwrite = overwrite(args.force);
-    prepare_directory(&args.out, overwrite)?;
+    options = options.with_recipe(recipe).with_threads(args.threads.get());
+    let checkpoint = args.out.join(CHECKPOINT);
+    let saved = start(&checkpoint, &args.start, &options.recipe, &options.tracking)?;
+    let resumed = saved.is_some();
+    prepare_directory(&args.out, overwrite(args.start.force || resumed))?;
     interrupt::listen()?;
 
     let n_steps = options.recipe.train.n_steps;
-    let progress = Progress::new(n_steps, args.common.verbosity());
-    let trained = train_tracked(&options.recipe, options.history_every, &mut |at| {
+    let first = saved.as_ref().map_or(0, |saved| saved.checkpoint.step);
+    options.tracking = options.tracking.with_start(saved);
+    let progress = Progress::new(first, n_steps, args.common.verbosity());
+    let tracked = train_tracked(&options.recipe, &options.tracking, &mut |at| {
         progress.show(at.step, || format!("training  loss {:.6}", at.loss));
         interrupt::control_flow()
     });
     progress.finish();
-    let (trained, history) = trained?;
-    // Before the analysis, which takes time and may fail.
-    write_training(&args.out, &options.recipe, &trained, &history)?;
-    interrupt::all_is_saved();
-    match trained.stop {
-        StopReason::Cancelled { step } => {
-            return Err(Failure::Interrupted(format!(
-                "stopped after step {step} of {n_steps}; the model and its history until then are in {}",
-                args.out.display()
-            )));
-        }
-        StopReason::Diverged { step } => {
-            return Err(Failure::Failed(anyhow::anyhow!(
-                "the loss was not finite at step {step}: try a smaller --lr (the history until then is in {})",
-                args.out.display()
-            )));
-        }
-        _ => {}
+    let tracked = tracked?;
+    if let Some(saved) = &tracked.saved {
+        let interrupted = save(&checkpoint, saved)?;
+        write_history(&args.out, &tracked.history)?;
+        remove(&args.out.join(MODEL))?;
+        return Err(interrupted);
     }
+    // Before the analysis, which takes time and may fail.
+    write_training(&args.out, &options.recipe, &tracked)?;
+    if !resumed {
+        // Of a run that was given up; that of this one stays until it has come to its end.
+        remove(&checkpoint)?;
+    }
+    if let StopReason::Diverged { step } = tracked.trained.stop {
+        remove(&checkpoint)?;
+        return Err(Failure::Failed(anyhow::anyhow!(
+            "the loss was not finite at step {step}: try a smaller --lr (the history until then is in {})",
+            args.out.display()
+        )));
+    }
+    interrupt::all_is_saved(match resumed {
+        true => Afterwards::Resume,
+        false => Afterwards::Nothing,
+    });
     progress.say("analysing the model, probing every feature");
-    let exploration = Exploration::new(&options, trained, history)?;
+    let exploration = Exploration::new(&options, tracked)?;
     let json = to_json(&exploration.document())?;
     write(&args.out, ANALYSIS, format!("{json}\n").as_bytes())?;
     let report = exploration_report(&exploration, &file_style());
     write(&args.out, REPORT, report.as_bytes())?;
+    remove(&checkpoint)?;
     if args.common.json {
         print_json(&json)
     } else {
@@ -71,32 +82,23 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     }
 }
 
-/// The files that do not depend on the run having finished; what an earlier run left there under
-/// the other names goes, so that a folder never mixes two runs.
-fn write_training(
-    out: &Path,
-    recipe: &Recipe,
-    trained: &Trained,
-    history: &History,
-) -> Result<(), Failure> {
+/// What the training leaves.
+fn write_training(out: &Path, recipe: &Recipe, tracked: &Tracked) -> Result<(), Failure> {
+    let trained = &tracked.trained;
     if trained.stop.has_diverged() {
-        remove(out, MODEL)?;
+        remove(&out.join(MODEL))?;
     } else {
         write_model(&out.join(MODEL), &trained.model, recipe, Overwrite::Replace)?;
     }
-    write(out, HISTORY, history.to_csv().as_bytes())?;
-    remove(out, ANALYSIS)?;
-    remove(out, REPORT)
+    write_history(out, &tracked.history)
 }
 
-fn remove(out: &Path, name: &str) -> Result<(), Failure> {
-    match std::fs::remove_file(out.join(name)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            let error = anyhow::Error::new(error);
-            Err(error.context(format!("cannot replace {name}")).into())
-        }
-        _ => Ok(()),
-    }
+/// The history; what an earlier run left under the names of what comes after the training goes, so
+/// that a folder never mixes two runs.
+fn write_history(out: &Path, history: &History) -> Result<(), Failure> {
+    write(out, HISTORY, history.to_csv().as_bytes())?;
+    remove(&out.join(ANALYSIS))?;
+    remove(&out.join(REPORT))
 }
 
 fn write(out: &Path, name: &str, bytes: &[u8]) -> Result<(), Failure> {

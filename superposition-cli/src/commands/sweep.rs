@@ -38,7 +38,7 @@ pub(crate) fn run(args: &SweepArgs) -> Result<(), Failure> {
 
     let n_models = options.sparsities.len() * options.n_seeds;
     let n_steps = n_models.saturating_mul(options.recipe.train.n_steps);
-    let progress = Progress::new(n_steps, args.common.verbosity());
+    let progress = Progress::new(0, n_steps, args.common.verbosity());
     let done = AtomicUsize::new(0);
     let document = sweep(&options, &|_, _| {
         let step = done.fetch_add(1, Ordering::Relaxed) + 1;

@@ -17,6 +17,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
+    #[allow(dead_code, reason = "not every test file writes files")]
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
         std::fs::write(self.path(name), bytes).expect("a file in a temporary folder");
     }

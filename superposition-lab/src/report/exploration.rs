@@ -48,7 +48,7 @@ pub fn exploration_report(exploration: &Exploration, style: &TextStyle) -> Strin
         .iter()
         .map(|&loss| f64::from(loss))
         .collect();
-    let training = TrainingSummary::new(&exploration.trained);
+    let training = TrainingSummary::new(&exploration.trained, &exploration.recipe.train);
     summary.headline = training_headlines(&training);
     if let Some(reading) = &exploration.reading {
         summary
