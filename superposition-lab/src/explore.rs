@@ -52,7 +52,8 @@ pub struct ExploreOptions {
     pub polysemanticity: PolysemanticityOptions,
     /// Samples that probes and neurons are read on.
     pub n_samples: usize,
-    /// Fresh samples that the final loss is evaluated on.
+    /// Fresh samples that the final loss is evaluated on: 20,000 by default, a check of the
+    /// population loss.
     pub n_evaluation: usize,
     /// Random rotations of the hidden space that neuron numbers are compared with.
     pub n_rotations: usize,
@@ -69,7 +70,7 @@ impl ExploreOptions {
             probe: ProbeOptions::default(),
             polysemanticity: PolysemanticityOptions::default(),
             n_samples: 20_000,
-            n_evaluation: 100_000,
+            n_evaluation: 20_000,
             n_rotations: 20,
         }
     }

@@ -1,6 +1,10 @@
 //! Reading a trained model: its held-out loss, the geometry of W, what a linear probe finds, what
 //! its neurons respond to.
 
+use std::num::NonZeroUsize;
+use std::panic::resume_unwind;
+use std::thread;
+
 use serde::Serialize;
 use superposition_analysis::faer::Mat;
 use superposition_analysis::{DictionaryReport, analyze, feature_superposition, leverage, rank};
@@ -270,36 +274,45 @@ pub(crate) fn read_trained(
     let n_features = model.dimensions().n_features;
     let n_hidden = model.dimensions().n_hidden;
 
-    let evaluation = evaluate(
-        model,
-        &task.distribution,
-        &task.importance,
-        seed,
-        options.n_evaluation,
-    );
-    let population_loss = PopulationLossSummary::new(model, &task, &evaluation)?;
-    let geometry = analyze(w, &options.analysis)?;
-    let superposition = feature_superposition(w);
-    let leverage = leverage(w);
-    let rank = rank(w);
-
-    // Probes and neurons see other samples than the evaluation: step 1 of the same stream.
+    // Probes and neurons see other samples than the evaluation: those of step 1 of the same stream.
     let mut rng = stream_rng(seed, Stream::Evaluation, 1, 0);
     let x = task.distribution.sample(options.n_samples, &mut rng);
     let hidden = model.encode(x.as_ref());
-    let readout = model.reconstruct(x.as_ref());
-    let readout_r_squared = r_squared(x.as_ref(), readout.as_ref());
-    let mut rng = stream_rng(seed, Stream::Split, 0, 0);
-    let probes = probe_all_features(hidden.as_ref(), x.as_ref(), &options.probe, &mut rng)?;
-    let neurons = polysemanticity(hidden.as_ref(), x.as_ref(), &options.polysemanticity)?;
-    let mut rng = stream_rng(seed, Stream::Split, 1, 0);
-    let rotations = polysemanticity_under_rotation(
-        hidden.as_ref(),
-        x.as_ref(),
-        &options.polysemanticity,
-        options.n_rotations,
-        &mut rng,
-    )?;
+    let (x, hidden) = (x.as_ref(), hidden.as_ref());
+    // Two halves of about the same length.
+    let probe_features = || {
+        let readout_r_squared = r_squared(x, model.reconstruct(x).as_ref());
+        let mut rng = stream_rng(seed, Stream::Split, 0, 0);
+        let probes = probe_all_features(hidden, x, &options.probe, &mut rng)?;
+        Ok::<_, LabError>((probes, readout_r_squared))
+    };
+    let read_the_rest = || {
+        let evaluation = evaluate(
+            model,
+            &task.distribution,
+            &task.importance,
+            seed,
+            options.n_evaluation,
+        );
+        let population_loss = PopulationLossSummary::new(model, &task, &evaluation)?;
+        let geometry = analyze(w, &options.analysis)?;
+        let neurons = polysemanticity(hidden, x, &options.polysemanticity)?;
+        let mut rng = stream_rng(seed, Stream::Split, 1, 0);
+        let rotations = polysemanticity_under_rotation(
+            hidden,
+            x,
+            &options.polysemanticity,
+            options.n_rotations,
+            &mut rng,
+        )?;
+        Ok::<_, LabError>((evaluation, population_loss, geometry, neurons, rotations))
+    };
+    let (probed, read) = both(options.tracking.threads, probe_features, read_the_rest);
+    let (evaluation, population_loss, geometry, neurons, rotations) = read?;
+    let (probes, readout_r_squared) = probed?;
+    let superposition = feature_superposition(w);
+    let leverage = leverage(w);
+    let rank = rank(w);
 
     let features = geometry
         .features
@@ -354,6 +367,22 @@ pub(crate) fn read_trained(
         features,
         polysemanticity: neurons,
         rotations,
+    })
+}
+
+/// Both results, of which the first is made on a thread of its own where there is one.
+fn both<A: Send, B>(
+    threads: NonZeroUsize,
+    a: impl FnOnce() -> A + Send,
+    b: impl FnOnce() -> B,
+) -> (A, B) {
+    if threads.get() == 1 {
+        return (a(), b());
+    }
+    thread::scope(|scope| {
+        let a = scope.spawn(a);
+        let b = b();
+        (a.join().unwrap_or_else(|panic| resume_unwind(panic)), b)
     })
 }
 
