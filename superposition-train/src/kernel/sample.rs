@@ -16,6 +16,9 @@ use super::xoshiro::{Key, Xoshiro};
 /// Below this probability of the likeliest feature, gaps are drawn instead of elements.
 const SKIP_BELOW: f64 = 0.25;
 
+/// The same where lanes are samples, whose elements cost less.
+const SKIP_TINY_BELOW: f64 = 0.1;
+
 /// The most features of [`Layout::Lanes`].
 pub(crate) const MAX_LANES_FEATURES: usize = 8;
 
@@ -68,6 +71,21 @@ impl Shard {
     fn clear(&mut self, n_samples: usize) {
         self.offsets.clear();
         self.offsets.resize(n_samples + 1, 0);
+    }
+
+    /// Finds where the samples end from the samples of the first `count` features.
+    #[inline(always)]
+    fn find_ends(&mut self, count: usize) {
+        for (k, &owner) in self.owners[..count].iter().enumerate() {
+            // The last of a sample is the one that stays.
+            self.offsets[owner as usize + 1] = k + 1;
+        }
+        // Samples without a feature end where the one before them does.
+        let mut last = 0;
+        for end in &mut self.offsets {
+            last = last.max(*end);
+            *end = last;
+        }
     }
 
     /// Makes room for `more` features behind the first `count`.
@@ -194,16 +212,18 @@ impl Sampler {
             sets => sets,
         };
         let layout = match sets {
-            FeatureSets::Independent if n <= MAX_LANES_FEATURES => Layout::Lanes(
-                p.iter()
-                    .map(|&p| {
-                        let mut elements = Elements::NEVER;
-                        (0..LANES).for_each(|lane| elements.set(lane, p));
-                        elements
-                    })
-                    .collect(),
-            ),
-            FeatureSets::Independent if likeliest >= SKIP_BELOW => {
+            FeatureSets::Independent if n <= MAX_LANES_FEATURES && likeliest >= SKIP_TINY_BELOW => {
+                Layout::Lanes(
+                    p.iter()
+                        .map(|&p| {
+                            let mut elements = Elements::NEVER;
+                            (0..LANES).for_each(|lane| elements.set(lane, p));
+                            elements
+                        })
+                        .collect(),
+                )
+            }
+            FeatureSets::Independent if n > MAX_LANES_FEATURES && likeliest >= SKIP_BELOW => {
                 Layout::Compare(in_chunks(&mut p.iter().copied(), n))
             }
             sets => {
@@ -247,9 +267,9 @@ impl Sampler {
 
     /// How many samples come from one key.
     pub(crate) fn shard_samples(&self) -> usize {
-        match self.layout {
-            Layout::Lanes(_) => LANES_SHARD,
-            _ => SHARD,
+        match self.tiny() {
+            Some(_) => LANES_SHARD,
+            None => SHARD,
         }
     }
 
@@ -266,9 +286,15 @@ impl Sampler {
         }
     }
 
-    /// The samples of [`Layout::Skip`].
+    /// The active features of [`Layout::Skip`] in a row, with their values and samples; returns how many.
     #[inline(always)]
-    fn skip<S: Simd>(&self, simd: S, key: Key, shard: &mut Shard) {
+    pub(super) fn skip<S: Simd>(
+        &self,
+        simd: S,
+        key: Key,
+        n_samples: usize,
+        shard: &mut Shard,
+    ) -> usize {
         let Layout::Skip {
             unit,
             size,
@@ -281,10 +307,11 @@ impl Sampler {
             unreachable!("the elements are drawn one by one");
         };
         let Some(rate) = *rate else {
-            return;
+            return 0;
         };
         let walk = Walk {
             n_units: *n_units as u64,
+            n_samples: n_samples as u64,
             rate,
             shard,
         };
@@ -293,18 +320,30 @@ impl Sampler {
             (Unit::Single, false) => walk.thinned(simd, key, keep),
             _ => {
                 let keep = if *same { None } else { Some(keep.as_slice()) };
-                walk.sets(simd, key, keep, *unit, [*size, self.n_features]);
+                walk.sets(simd, key, keep, *unit, [*size, self.n_features])
             }
         }
     }
 
-    /// The elements of each feature, if lanes are samples.
-    pub(crate) fn lanes(&self) -> Option<&[Elements]> {
+    /// The draws of a tiny model: few features that are independent.
+    pub(crate) fn tiny(&self) -> Option<TinyDraws<'_>> {
         match &self.layout {
-            Layout::Lanes(elements) => Some(elements),
+            Layout::Lanes(elements) => Some(TinyDraws::Lanes(elements)),
+            Layout::Skip {
+                unit: Unit::Single, ..
+            } if self.n_features <= MAX_LANES_FEATURES => Some(TinyDraws::Skip(self)),
             _ => None,
         }
     }
+}
+
+/// How the samples of a tiny model are drawn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TinyDraws<'a> {
+    /// The elements of each feature: lanes are samples.
+    Lanes(&'a [Elements]),
+    /// By gaps.
+    Skip(&'a Sampler),
 }
 
 /// Draws samples of which only the active features are stored.
@@ -330,7 +369,8 @@ impl Run for SampleShard<'_> {
         } = self;
         shard.clear(n_samples);
         let Some(elements) = sampler.elements() else {
-            sampler.skip(simd, key, shard);
+            let count = sampler.skip(simd, key, n_samples, shard);
+            shard.find_ends(count);
             return;
         };
         let n = sampler.n_features;
@@ -383,15 +423,12 @@ impl Run for SampleRows<'_> {
             draw_rows(simd, key, elements, n, rows);
             return;
         }
-        shard.clear(n_samples);
-        sampler.skip(simd, key, shard);
+        let count = sampler.skip(simd, key, n_samples, shard);
         rows.fill(Chunk::default());
-        let samples = shard.samples_in(0..n_samples);
-        for ((indices, values), row) in samples.zip(rows.chunks_exact_mut(stride)) {
-            let row = flat_mut(row);
-            for (&i, &value) in indices.iter().zip(values) {
-                row[i as usize] = value;
-            }
+        let numbers = flat_mut(rows);
+        for k in 0..count {
+            let row = shard.owners[k] as usize * stride * LANES;
+            numbers[row + shard.indices[k] as usize] = shard.values[k];
         }
     }
 }
@@ -423,36 +460,37 @@ fn draw_rows<S: Simd>(simd: S, key: Key, elements: &[Elements], n: usize, rows: 
 }
 
 /// Where a walk over the units of all samples is.
-struct Place<'a> {
-    /// The unit of this sample that is next.
+struct Place {
+    /// The unit that is next, and its sample.
     unit: u64,
+    sample: u64,
     n_units: u64,
-    sample: usize,
-    /// Where each sample ends.
-    ends: &'a mut [usize],
+    n_samples: u64,
 }
 
-impl Place<'_> {
-    /// Steps over a gap to a unit; nothing if the samples end before it. So far there are `count` active features.
+impl Place {
+    /// Steps over a gap to a unit; its sample and its number there, or nothing if the samples end before it.
     #[inline(always)]
-    fn step(&mut self, gap: u32, count: usize) -> Option<u64> {
+    fn step(&mut self, gap: u32) -> Option<(u32, u64)> {
         self.unit += u64::from(gap);
         while self.unit >= self.n_units {
-            self.ends[self.sample] = count;
+            self.unit -= self.n_units;
             self.sample += 1;
-            if self.sample == self.ends.len() {
+            if self.sample == self.n_samples {
                 return None;
             }
-            self.unit -= self.n_units;
         }
         self.unit += 1;
-        Some(self.unit - 1)
+        Some((self.sample as u32, self.unit - 1))
     }
 }
 
 /// The walk over the units of all samples, from gap to gap.
+///
+/// Each walk writes the active features, their values and their samples, and returns how many there are.
 struct Walk<'a> {
     n_units: u64,
+    n_samples: u64,
     rate: f32,
     shard: &'a mut Shard,
 }
@@ -462,13 +500,12 @@ impl Walk<'_> {
     ///
     /// Positions below [`EXACT`] are divided into sample and feature in f32, where they are exact, without a branch.
     #[inline(always)]
-    fn independent<S: Simd>(self, simd: S, key: Key) {
+    fn independent<S: Simd>(self, simd: S, key: Key) -> usize {
         let mut random = Xoshiro::new(simd, key);
         let rate = simd.splat(self.rate);
         let (scale, offset) = (1.0 / RANGE as f32, 0.5 / RANGE as f32);
         let shard = self.shard;
-        let mut ends = std::mem::take(&mut shard.offsets);
-        let total = self.n_units.saturating_mul(ends.len() as u64 - 1);
+        let total = self.n_units.saturating_mul(self.n_samples);
         let mut gaps = [0; LANES];
         let mut count = 0;
         let mut next = 0;
@@ -520,55 +557,43 @@ impl Walk<'_> {
                     owners[k] = (positions[k] / self.n_units) as u32;
                 }
             }
-            for (k, &owner) in owners[..inside].iter().enumerate() {
-                // The last of a sample is the one that stays.
-                ends[owner as usize + 1] = count + k + 1;
-            }
             count += inside;
         }
-        // Samples without a feature end where the one before them does.
-        let mut last = 0;
-        for end in &mut ends {
-            last = last.max(*end);
-            *end = last;
-        }
-        shard.offsets = ends;
+        count
     }
 
     /// Units that are single features, each kept by the elements of its own.
     #[inline(always)]
-    fn thinned<S: Simd>(self, simd: S, key: Key, keep: &[Elements]) {
+    fn thinned<S: Simd>(self, simd: S, key: Key, keep: &[Elements]) -> usize {
         let mut random = Xoshiro::new(simd, key);
         let rate = simd.splat(self.rate);
         let mut gaps = [0; LANES];
         let mut upper = [0; LANES];
         let shard = self.shard;
-        let mut ends = std::mem::take(&mut shard.offsets);
         let mut place = Place {
             unit: 0,
-            n_units: self.n_units,
             sample: 0,
-            ends: &mut ends[1..],
+            n_units: self.n_units,
+            n_samples: self.n_samples,
         };
         let mut count = 0;
-        'samples: loop {
+        loop {
             simd.store_u(&mut gaps, gap(simd, random.next(simd), rate));
             simd.store_u(&mut upper, simd.shift_right::<1>(random.next(simd)));
             shard.reserve(count, LANES);
             for k in 0..LANES {
-                let Some(unit) = place.step(gaps[k], count) else {
-                    break 'samples;
+                let Some((owner, unit)) = place.step(gaps[k]) else {
+                    return count;
                 };
                 let i = unit as usize;
                 if let Some(value) = keep[i / LANES].one(i % LANES, upper[k]) {
                     shard.indices[count] = i as u32;
                     shard.values[count] = value;
-                    shard.owners[count] = place.sample as u32;
+                    shard.owners[count] = owner;
                     count += 1;
                 }
             }
         }
-        shard.offsets = ends;
     }
 
     /// Sets: a gap; a draw that keeps the set, where not all are equally likely; a draw for which member is active,
@@ -581,7 +606,7 @@ impl Walk<'_> {
         keep: Option<&[Elements]>,
         unit: Unit,
         [size, n]: [usize; 2],
-    ) {
+    ) -> usize {
         let mut certain = Elements::NEVER;
         certain.set(0, 1.0);
         let mut draws = Draws {
@@ -593,19 +618,18 @@ impl Walk<'_> {
         let rate = simd.splat(self.rate);
         let mut gaps = [0; LANES];
         let shard = self.shard;
-        let mut ends = std::mem::take(&mut shard.offsets);
         let mut place = Place {
             unit: 0,
-            n_units: self.n_units,
             sample: 0,
-            ends: &mut ends[1..],
+            n_units: self.n_units,
+            n_samples: self.n_samples,
         };
         let mut count = 0;
-        'samples: loop {
+        loop {
             simd.store_u(&mut gaps, gap(simd, draws.random.next(simd), rate));
             for gap in gaps {
-                let Some(set) = place.step(gap, count) else {
-                    break 'samples;
+                let Some((owner, set)) = place.step(gap) else {
+                    return count;
                 };
                 let set = set as usize;
                 if let Some(keep) = keep
@@ -627,7 +651,7 @@ impl Walk<'_> {
                 shard.reserve(count, active.len());
                 for i in active {
                     shard.indices[count] = i as u32;
-                    shard.owners[count] = place.sample as u32;
+                    shard.owners[count] = owner;
                     if let Some(value) = certain.one(0, draws.next()) {
                         shard.values[count] = value;
                     }
@@ -635,7 +659,6 @@ impl Walk<'_> {
                 }
             }
         }
-        shard.offsets = ends;
     }
 }
 
@@ -810,6 +833,7 @@ mod tests {
     #[test]
     fn moments_in_every_layout() {
         check_moments(&[0.3, 0.01, 1.0, 0.0, 0.9], 200); // Lanes
+        check_moments(&[0.05, 0.02, 0.09], 800); // Skip, tiny
         check_moments(&[0.5; 20], 100); // Compare
         check_moments(
             &(0..20).map(|i| f64::from(i) / 19.0).collect::<Vec<_>>(),
@@ -824,24 +848,29 @@ mod tests {
     }
 
     #[test]
-    fn positions_beyond_those_exact_in_f32_are_the_same_numbers() {
-        // 128 samples of 200,000 features: the first half of the positions is divided in f32, the rest is not.
+    fn positions_beyond_those_exact_in_f32_are_counted_alike() {
+        // 128 samples of 200,000 features: the positions of the first 84 samples are divided in f32, the rest is not.
         let n = 200_000;
-        let samples = sample(
-            &distribution(&vec![1e-5; n], FeatureSets::Independent),
-            128,
-            3,
-        );
-        let counts = samples
-            .iter()
-            .map(|x| x.iter().filter(|x| **x != 0.0).count());
-        check_count(counts.sum(), 128 * n, 1e-5, "presence");
-        let middle: usize = samples[..84]
-            .iter()
-            .flatten()
-            .filter(|x| **x != 0.0)
-            .count();
-        check_count(middle, 84 * n, 1e-5, "presence");
+        let p = 1e-4;
+        let distribution = FeatureDistribution::new(n, &FeatureProbability::Same(p)).unwrap();
+        let mut shard = Shard::default();
+        for instructions in instructions() {
+            instructions.run(SampleShard {
+                sampler: &Sampler::new(&distribution),
+                key: Key::new([3, 1, 2, 3]),
+                n_samples: 128,
+                shard: &mut shard,
+            });
+            for (part, name) in [(0..80, "exact"), (88..128, "beyond"), (0..128, "all")] {
+                let count = shard.offsets[part.end] - shard.offsets[part.start];
+                check_count(count, part.len() * n, p, name);
+            }
+            for (indices, _) in shard.samples_in(0..128) {
+                assert!(
+                    indices.is_sorted_by(|a, b| a < b) && indices.iter().all(|&i| (i as usize) < n)
+                );
+            }
+        }
     }
 
     #[test]
@@ -972,6 +1001,7 @@ mod tests {
             first(&[0.5; 3], independent),
             first(&[0.5; 20], independent),
             first(&[0.1; 20], independent),
+            first(&[0.05; 3], independent),
             first(&[[0.1; 10], [0.05; 10]].concat(), independent),
             first(&[0.1; 20], FeatureSets::Correlated { set_size: 3 }),
             first(&[0.1; 20], FeatureSets::Anticorrelated { set_size: 3 }),
@@ -980,6 +1010,7 @@ mod tests {
             (189, (0, 1_046_845_670), (383, 1_055_271_324)),
             (1294, (0, 1_046_845_670), (2559, 1_060_429_451)),
             (262, (20, 1_059_811_748), (2557, 1_063_866_032)),
+            (29, (42, 1_059_811_748), (381, 1_064_950_331)),
             (191, (20, 1_059_811_748), (2549, 1_063_431_698)),
             (257, (58, 1_059_811_748), (2519, 1_058_518_055)),
             (240, (24, 1_061_143_685), (2556, 1_062_617_151)),

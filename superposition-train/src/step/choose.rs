@@ -31,7 +31,7 @@ pub(super) fn choose(
     distribution: &FeatureDistribution,
 ) -> StepForm {
     let dimensions = config.dimensions;
-    let tiny = sampler.lanes().is_some()
+    let tiny = sampler.tiny().is_some()
         && is_tiny(dimensions.n_features, dimensions.n_hidden)
         && config.output == Output::Relu
         && config.coupling == Coupling::Tied;

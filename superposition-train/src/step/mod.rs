@@ -68,7 +68,7 @@ pub(crate) struct Worker {
 }
 
 enum Work {
-    Tiny,
+    Tiny(Box<Shard>),
     Gram(Box<gram::Work>),
     Direct(Box<direct::Work>),
 }
@@ -149,7 +149,7 @@ impl Step {
     /// Worker `id` of `n_workers`, who is to make step `k` first.
     pub(crate) fn worker(&self, id: usize, n_workers: usize, k: u64) -> Worker {
         let work = match &self.form {
-            Form::Tiny => Work::Tiny,
+            Form::Tiny => Work::Tiny(Box::default()),
             Form::Gram(shared) => {
                 shared.sample(self, id, n_workers, k);
                 Work::Gram(Box::new(gram::Work::new(self, id, n_workers)))
@@ -166,7 +166,7 @@ impl Step {
     /// Draws the batch of step `k` (from 0) and adds up its loss and what the gradient is made of.
     pub(crate) fn accumulate(&self, worker: &mut Worker, k: u64) {
         match (&self.form, &mut worker.work) {
-            (Form::Tiny, Work::Tiny) => tiny::accumulate(self, k),
+            (Form::Tiny, Work::Tiny(shard)) => tiny::accumulate(self, shard, k),
             (Form::Gram(shared), Work::Gram(work)) => {
                 work.accumulate(self, shared, k);
                 shared.sample(self, worker.id, worker.n_workers, k + 1);

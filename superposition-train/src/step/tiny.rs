@@ -1,11 +1,11 @@
 //! The tiny form: the whole step in registers, by one worker.
 
 use super::{Step, write};
-use crate::kernel::{MAX_TINY_PARAMETERS, TinyShard, flat};
+use crate::kernel::{MAX_TINY_PARAMETERS, Shard, TinyShard, flat};
 
 /// Adds up the loss and writes the gradient.
-pub(super) fn accumulate(step: &Step, k: u64) {
-    let elements = step.sampler.lanes().expect("lanes are samples");
+pub(super) fn accumulate(step: &Step, shard: &mut Shard, k: u64) {
+    let draws = step.sampler.tiny().expect("a tiny model");
     let n = step.dimensions.n_features;
     let m = step.dimensions.n_hidden;
     let part = &mut *write(&step.parts[0]);
@@ -15,17 +15,18 @@ pub(super) fn accumulate(step: &Step, k: u64) {
     parameters[..used].copy_from_slice(&part.parameters[..used]);
     let mut gradient = [0.0; MAX_TINY_PARAMETERS];
     let mut loss = 0.0;
-    for shard in 0..step.batch_size.div_ceil(step.sampler.shard_samples()) {
-        let (key, n_samples) = step.shard(k, shard);
+    for index in 0..step.batch_size.div_ceil(step.sampler.shard_samples()) {
+        let (key, n_samples) = step.shard(k, index);
         step.instructions.run(TinyShard {
             shape: (n, m),
-            elements,
+            draws,
             key,
             n_samples,
             parameters: &parameters,
             scale: flat(&step.scale),
             loss: &mut loss,
             gradient: &mut gradient,
+            shard,
         });
     }
     for (to, from) in part.gradient[..used].iter_mut().zip(gradient) {
