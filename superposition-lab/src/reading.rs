@@ -72,6 +72,9 @@ impl PopulationLossSummary {
     /// assert!((sampled.loss - 0.01 / 6.0).abs() < 5.0 * sampled.standard_error.unwrap());
     /// ```
     ///
+    /// # Panics
+    /// If the task has not as many features as the model.
+    ///
     /// # Errors
     /// A parameter is not finite.
     pub fn new(model: &ToyModel, task: &Task, sampled: &Evaluation) -> Result<Self, LabError> {
@@ -90,8 +93,7 @@ impl PopulationLossSummary {
             .importance
             .iter()
             .zip(task.distribution.feature_probability());
-        let nothing =
-            mean(nothing.map(|(&i, p)| f64::from(i) * p / 3.0)).expect("there is a feature");
+        let nothing = mean(nothing.map(|(&i, p)| f64::from(i) * p / 3.0)).unwrap_or(0.0);
         let tolerance = (POPULATION_ACCURACY * sampled.loss.max(1e-3 * nothing)).max(1e-30);
         if !tolerance.is_finite() {
             return Ok(unknown("the loss on samples is not finite"));
