@@ -62,7 +62,8 @@ pub(crate) fn save(path: &Path, saved: &SavedTraining) -> Result<Failure, Failur
         saved.checkpoint.step,
         saved.recipe.train.n_steps,
         path.display(),
-        command_to_resume(std::env::args())
+        // What is no Unicode is shown as well as it can be.
+        command_to_resume(std::env::args_os().map(|word| word.to_string_lossy().into_owned()))
     )))
 }
 

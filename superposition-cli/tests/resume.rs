@@ -25,8 +25,11 @@ fn signal(child: &Child) {
 
 /// Runs a command line and sends Ctrl-C when the first tenth of the steps is reported.
 fn interrupted(folder: &Folder, line: &str) -> Run {
-    let mut child = folder
-        .command(line)
+    interrupt(folder.command(line), line)
+}
+
+fn interrupt(mut command: Command, line: &str) -> Run {
+    let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
@@ -167,6 +170,22 @@ fn force_gives_a_stopped_training_up() {
     folder
         .run(&format!("explore {LONG} --quiet --resume"))
         .fails(1, &["cannot go on from"]);
+}
+
+#[test]
+fn a_folder_whose_name_is_no_unicode_is_as_good_as_any() {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let folder = Folder::new();
+    let out = std::ffi::OsStr::from_bytes(b"out \xff");
+    let command = |more: &str| {
+        let mut command = folder.command(&format!("explore {LONG} {more} --out"));
+        command.arg(out);
+        command
+    };
+    interrupt(command(""), "explore").fails(75, &["--resume"]);
+    let resumed = command("--resume --quiet").output().unwrap();
+    Run::of("explore --resume", resumed).succeeds();
 }
 
 #[test]

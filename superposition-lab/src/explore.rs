@@ -87,7 +87,7 @@ impl ExploreOptions {
         self
     }
 
-    /// The same on so many threads, of which nothing in the results depends.
+    /// The same on so many threads; the results do not depend on it.
     #[must_use]
     pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
         self.tracking.threads = threads;
