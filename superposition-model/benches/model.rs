@@ -6,9 +6,10 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use superposition_model::faer::Mat;
+use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
 use superposition_model::{
-    Dimensions, FeatureDistribution, FeatureProbability, Importance, Initialization, SaeConfig,
-    SaeDimensions, SparseAutoencoder, SparseBatch, ToyModel, ToyModelConfig,
+    Dimensions, FeatureDistribution, FeatureProbability, Importance, Initialization, SparseBatch,
+    ToyModel, ToyModelConfig,
 };
 
 /// The size of a workload, or a toy size when run as a test.

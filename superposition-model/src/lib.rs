@@ -17,8 +17,7 @@ mod sparse_batch;
 
 mod population_loss;
 
-mod sae_loss;
-mod sparse_autoencoder;
+pub mod sae;
 
 mod tensors;
 
@@ -31,8 +30,6 @@ pub use feature_sets::FeatureSets;
 pub use importance::Importance;
 pub use initialization::Initialization;
 pub use population_loss::PopulationLoss;
-pub use sae_loss::SaeLoss;
-pub use sparse_autoencoder::{SaeConfig, SaeDimensions, SaeLayout, SparseAutoencoder};
 pub use sparse_batch::SparseBatch;
 pub use tensors::NamedTensor;
 pub use toy_model::ToyModel;

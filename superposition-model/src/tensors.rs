@@ -1,7 +1,7 @@
 //! Models to and from named tensors, which a file can hold.
 
-use crate::sparse_autoencoder::SaeConfig;
-use crate::{Dimensions, ModelError, SaeDimensions, SparseAutoencoder, ToyModel, ToyModelConfig};
+use crate::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
+use crate::{Dimensions, ModelError, ToyModel, ToyModelConfig};
 
 /// A tensor with its name and shape, row-major as in PyTorch and safetensors.
 ///
@@ -62,7 +62,7 @@ impl SparseAutoencoder {
     /// SAELens stores W_dec as \[d_sae, d_in\]: transpose it on the way. Values are copied bit for bit.
     ///
     /// ```
-    /// use superposition_model::{SaeConfig, SaeDimensions, SparseAutoencoder};
+    /// use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
     ///
     /// let config = SaeConfig::new(SaeDimensions { d_in: 1, d_sae: 1 });
     /// let sae = SparseAutoencoder::new(config, vec![1.0, 2.0, 3.0, 4.0]).unwrap();

@@ -18,7 +18,7 @@ mod ensemble;
 mod exact;
 mod training;
 
-mod sparse_autoencoder;
+pub mod sae;
 
 pub use faer;
 
@@ -30,7 +30,6 @@ pub use error::TrainError;
 pub use exact::train_exact;
 pub use options::TrainOptions;
 pub use schedule::{Decay, Schedule};
-pub use sparse_autoencoder::{SaeProgress, SaeTrainOptions, TrainedSae, train_sparse_autoencoder};
 pub use stream::{Stream, stream_rng};
 pub use task::Task;
 pub use training::{Progress, StopReason, Trained, train};

@@ -3,13 +3,10 @@
 use std::ops::ControlFlow;
 
 use superposition_model::faer::{Mat, MatRef};
-use superposition_model::{
-    FeatureDistribution, FeatureProbability, SaeConfig, SaeDimensions, SparseAutoencoder,
-};
-use superposition_train::{
-    AdamConfig, SaeTrainOptions, Schedule, StopReason, Stream, TrainError, stream_rng,
-    train_sparse_autoencoder,
-};
+use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
+use superposition_model::{FeatureDistribution, FeatureProbability};
+use superposition_train::sae::{SaeTrainOptions, train_sparse_autoencoder};
+use superposition_train::{AdamConfig, Schedule, StopReason, Stream, TrainError, stream_rng};
 
 /// Sixteen unit directions in eight dimensions (d_in x n), spread apart by repulsion so that they can be told apart.
 fn directions() -> Mat<f64> {

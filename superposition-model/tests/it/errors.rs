@@ -1,8 +1,8 @@
 //! Every error, with its message.
 
+use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
 use superposition_model::{
-    FeatureDistribution, FeatureProbability, Initialization, ModelError, NamedTensor, SaeConfig,
-    SaeDimensions, SparseAutoencoder, ToyModel,
+    FeatureDistribution, FeatureProbability, Initialization, ModelError, NamedTensor, ToyModel,
 };
 
 use crate::support::{config, rng};

@@ -1,8 +1,9 @@
 //! Configurations as JSON.
 
+use superposition_model::sae::{SaeConfig, SaeDimensions};
 use superposition_model::{
-    Bias, Coupling, FeatureProbability, FeatureSets, Importance, Initialization, Output, SaeConfig,
-    SaeDimensions, ToyModelConfig,
+    Bias, Coupling, FeatureProbability, FeatureSets, Importance, Initialization, Output,
+    ToyModelConfig,
 };
 use superposition_testkit::serde_json::{from_str, to_string};
 

@@ -3,9 +3,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use superposition_model::faer::{Mat, MatRef, mat};
-use superposition_model::{
-    FeatureDistribution, FeatureProbability, SaeConfig, SaeDimensions, SparseAutoencoder,
-};
+use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
+use superposition_model::{FeatureDistribution, FeatureProbability};
 use superposition_testkit::golden;
 use superposition_testkit::oracle::{self, finite_difference};
 use superposition_testkit::tolerance::{

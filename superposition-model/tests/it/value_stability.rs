@@ -1,8 +1,9 @@
 //! Pinned bits: a change here is a value-breaking release (CHANGELOG, "Value-breaking").
 
+use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
 use superposition_model::{
     Coupling, FeatureDistribution, FeatureProbability, FeatureSets, Importance, Initialization,
-    SaeConfig, SaeDimensions, SparseAutoencoder, SparseBatch, ToyModel,
+    SparseBatch, ToyModel,
 };
 
 use crate::support::{config, rng};

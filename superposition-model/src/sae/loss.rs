@@ -2,14 +2,15 @@
 
 use faer::{Mat, MatMut, MatRef};
 
+use super::{SaeDimensions, SparseAutoencoder};
 use crate::linalg::{TILE, add_product, column, column_mut, contiguous_copy, product, tiles};
 use crate::toy_model::check_rows;
-use crate::{SaeDimensions, SparseAutoencoder};
 
 /// The terms of a sparse autoencoder's loss.
 ///
 /// ```
-/// use superposition_model::{SaeConfig, SaeDimensions, SparseAutoencoder, faer};
+/// use superposition_model::faer;
+/// use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
 ///
 /// // f = x, x' = f, so only the penalty is left.
 /// let config = SaeConfig::new(SaeDimensions { d_in: 1, d_sae: 1 });
@@ -40,7 +41,8 @@ impl SparseAutoencoder {
     /// samples at a time; squares and sums are in f64. NaN spreads to the loss. Costs `2 d_in d_sae B` multiplications.
     ///
     /// ```
-    /// use superposition_model::{SaeConfig, SaeDimensions, SparseAutoencoder, faer};
+    /// use superposition_model::faer;
+    /// use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
     ///
     /// // Two latents read +x and -x - 1 and write +1 and -1: x = 2 gives f = (2, 0) and x' = 2, x = -3 gives
     /// // f = (0, 2) and x' = -2. So the squared errors are 0 and 1, and the sums of latents 2 and 2.
@@ -96,7 +98,8 @@ impl SparseAutoencoder {
     /// samples.
     ///
     /// ```
-    /// use superposition_model::{SaeConfig, SaeDimensions, SparseAutoencoder, faer};
+    /// use superposition_model::faer;
+    /// use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
     ///
     /// // x = 1, W_enc = 1/2, W_dec = 1: f = 1/2, r = 2 (1/2 - 1) = -1, g = -1 + l1.
     /// let config = SaeConfig::new(SaeDimensions { d_in: 1, d_sae: 1 });

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 
 use faer::{Mat, MatRef};
 use rand::Rng;
-use superposition_model::{SaeConfig, SaeDimensions, SaeLoss, SparseAutoencoder};
+use superposition_model::sae::{SaeConfig, SaeDimensions, SaeLoss, SparseAutoencoder};
 
 use crate::step::{PER_PARAMETER, check_elements};
 use crate::{Adam, AdamConfig, Schedule, StopReason, Stream, TrainError, stream_rng};
@@ -18,7 +18,7 @@ const TILE: usize = 1024;
 /// How a sparse autoencoder is trained.
 ///
 /// ```
-/// use superposition_train::SaeTrainOptions;
+/// use superposition_train::sae::SaeTrainOptions;
 ///
 /// let options = SaeTrainOptions::new(512).with_l1(0.1).with_n_steps(2000);
 /// assert_eq!((options.d_sae, options.l1, options.n_steps, options.batch_size), (512, 0.1, 2000, 1024));
@@ -194,7 +194,8 @@ pub struct TrainedSae {
 ///
 /// ```
 /// use std::ops::ControlFlow;
-/// use superposition_train::{AdamConfig, SaeTrainOptions, faer, train_sparse_autoencoder};
+/// use superposition_train::{AdamConfig, faer};
+/// use superposition_train::sae::{SaeTrainOptions, train_sparse_autoencoder};
 ///
 /// // Samples on two axes: two latents that read and write the axes reconstruct them.
 /// let activations = faer::mat![[1.0_f32, 0.0, 0.5, 0.0], [0.0, 1.0, 0.0, 0.5]];

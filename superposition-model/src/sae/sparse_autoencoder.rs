@@ -17,7 +17,7 @@ use crate::toy_model::{check_rows, check_shape};
 /// Usually `d_sae > d_in`, but any two sizes of at least 1 will do.
 ///
 /// ```
-/// use superposition_model::SaeDimensions;
+/// use superposition_model::sae::SaeDimensions;
 ///
 /// let dimensions = SaeDimensions { d_in: 64, d_sae: 512 };
 /// assert_eq!(dimensions.d_sae / dimensions.d_in, 8); // the expansion factor
@@ -35,7 +35,7 @@ pub struct SaeDimensions {
 /// Which sparse autoencoder: for now its sizes; the architecture is ReLU with pre-bias.
 ///
 /// ```
-/// use superposition_model::{SaeConfig, SaeDimensions};
+/// use superposition_model::sae::{SaeConfig, SaeDimensions};
 ///
 /// let config = SaeConfig::new(SaeDimensions { d_in: 4, d_sae: 6 });
 /// assert_eq!(config.n_parameters(), Ok(2 * 4 * 6 + 6 + 4));
@@ -109,7 +109,7 @@ impl SaeConfig {
 /// Where the tensors of a [`SparseAutoencoder`] lie in its flat parameters.
 ///
 /// ```
-/// use superposition_model::{SaeConfig, SaeDimensions, SparseAutoencoder};
+/// use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
 ///
 /// let config = SaeConfig::new(SaeDimensions { d_in: 2, d_sae: 3 });
 /// let layout = SparseAutoencoder::new(config, vec![0.0; 17]).unwrap().layout();
@@ -139,7 +139,8 @@ pub struct SaeLayout {
 /// A batch has a sample per column. All parameters are one flat slice ([`SparseAutoencoder::layout`]).
 ///
 /// ```
-/// use superposition_model::{SaeConfig, SaeDimensions, SparseAutoencoder, faer};
+/// use superposition_model::faer;
+/// use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
 ///
 /// // One input, two latents that read and write +1 and -1; b_enc = 0, b_dec = 1.
 /// let config = SaeConfig::new(SaeDimensions { d_in: 1, d_sae: 2 });
@@ -188,7 +189,7 @@ impl SparseAutoencoder {
     ///
     /// ```
     /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-    /// use superposition_model::{SaeConfig, SaeDimensions, SparseAutoencoder};
+    /// use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
     ///
     /// let config = SaeConfig::new(SaeDimensions { d_in: 1, d_sae: 3 });
     /// let sae = SparseAutoencoder::random(config, &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
@@ -350,7 +351,7 @@ impl SparseAutoencoder {
     /// so what the autoencoder computes changes: this is the projection of training, after each step. Norms are in f64.
     ///
     /// ```
-    /// use superposition_model::{SaeConfig, SaeDimensions, SparseAutoencoder};
+    /// use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
     ///
     /// let config = SaeConfig::new(SaeDimensions { d_in: 2, d_sae: 1 });
     /// let mut sae = SparseAutoencoder::new(config, vec![1.0, 0.0, 3.0, 4.0, 0.0, 0.0, 0.0]).unwrap();
@@ -371,7 +372,7 @@ impl SparseAutoencoder {
     /// alone, and so is a column whose direction is zero. Sums are in f64.
     ///
     /// ```
-    /// use superposition_model::{SaeConfig, SaeDimensions, SparseAutoencoder};
+    /// use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
     ///
     /// let config = SaeConfig::new(SaeDimensions { d_in: 2, d_sae: 1 });
     /// let sae = SparseAutoencoder::new(config, vec![0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0]).unwrap();
