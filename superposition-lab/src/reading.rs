@@ -13,7 +13,7 @@ use superposition_probe::{
     Polysemanticity, ProbeResult, RotationBaseline, compare_direction, feature_coverage,
     polysemanticity, polysemanticity_under_rotation, probe_all_features, r_squared,
 };
-use superposition_train::{Stream, Task, stream_rng};
+use superposition_train::{Stream, Task};
 
 use crate::{ExploreOptions, LabError};
 
@@ -242,7 +242,7 @@ pub fn evaluate(
     let mut start = 0;
     while start < n_samples {
         let size = EVALUATION_BLOCK.min(n_samples - start);
-        let mut rng = stream_rng(seed, Stream::Evaluation, 0, blocks.len() as u32);
+        let mut rng = Stream::Evaluation.rng(seed, 0, blocks.len() as u32);
         let x = distribution.sample(size, &mut rng);
         blocks.push((model.loss(x.as_ref(), importance), size));
         start += size;
@@ -277,14 +277,14 @@ pub(crate) fn read_trained(
     let n_hidden = model.dimensions().n_hidden;
 
     // Probes and neurons see other samples than the evaluation: those of step 1 of the same stream.
-    let mut rng = stream_rng(seed, Stream::Evaluation, 1, 0);
+    let mut rng = Stream::Evaluation.rng(seed, 1, 0);
     let x = task.distribution.sample(options.n_samples, &mut rng);
     let hidden = model.encode(x.as_ref());
     let (x, hidden) = (x.as_ref(), hidden.as_ref());
     // Two halves of about the same length.
     let probe_features = || {
         let readout_r_squared = r_squared(x, model.reconstruct(x).as_ref());
-        let mut rng = stream_rng(seed, Stream::Split, 0, 0);
+        let mut rng = Stream::Split.rng(seed, 0, 0);
         let probes = probe_all_features(hidden, x, &options.probe, &mut rng)?;
         Ok::<_, LabError>((probes, readout_r_squared))
     };
@@ -299,7 +299,7 @@ pub(crate) fn read_trained(
         let population_loss = PopulationLossSummary::new(model, &task, &evaluation)?;
         let geometry = analyze(w, &options.analysis)?;
         let neurons = polysemanticity(hidden, x, &options.polysemanticity)?;
-        let mut rng = stream_rng(seed, Stream::Split, 1, 0);
+        let mut rng = Stream::Split.rng(seed, 1, 0);
         let rotations = polysemanticity_under_rotation(
             hidden,
             x,

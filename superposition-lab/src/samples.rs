@@ -14,7 +14,7 @@ use superposition_probe::{
     feature_coverage, polysemanticity, polysemanticity_under_rotation, probe_all_features,
     probe_feature,
 };
-use superposition_train::{Stream, stream_rng};
+use superposition_train::Stream;
 
 use crate::reading::mean;
 use crate::{LabError, Orientation};
@@ -174,7 +174,7 @@ pub fn probe_files(
         (&labels_name, labels.ncols()),
     )?;
     let (activations, labels) = (activations.as_ref(), labels.as_ref());
-    let mut rng = stream_rng(options.seed, Stream::Split, 0, 0);
+    let mut rng = Stream::Split.rng(options.seed, 0, 0);
     let probes = match options.feature {
         Some(feature) if feature >= labels.nrows() => {
             return Err(LabError::Option {
@@ -192,7 +192,7 @@ pub fn probe_files(
         )?],
         None => probe_all_features(activations, labels, &options.probe, &mut rng)?,
     };
-    let mut rng = stream_rng(options.seed, Stream::Split, 1, 0);
+    let mut rng = Stream::Split.rng(options.seed, 1, 0);
     Ok(ProbeDocument {
         schema: "superposition/probe/v1",
         n_samples: activations.ncols(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 use superposition_analysis::faer::MatRef;
 use superposition_io::{Overwrite, TensorToWrite, write_safetensors};
 use superposition_model::Dimensions;
-use superposition_train::{Stream, stream_rng};
+use superposition_train::Stream;
 
 use crate::{LabError, read_model};
 
@@ -58,7 +58,7 @@ pub fn sample_model(
         });
     }
     let seed = seed.unwrap_or(recipe.train.seed);
-    let mut rng = stream_rng(seed, Stream::Evaluation, 1, 0);
+    let mut rng = Stream::Evaluation.rng(seed, 1, 0);
     let features = recipe.task()?.distribution.sample(n_samples, &mut rng);
     let hidden = model.encode(features.as_ref());
     let reconstruction = model.reconstruct(features.as_ref());

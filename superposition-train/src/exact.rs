@@ -10,7 +10,7 @@ use superposition_model::{Bias, Coupling, Dimensions, FeatureSets, Output, ToyMo
 use crate::adam::AdamClock;
 use crate::kernel::{AdamFactors, Chunk, ExactModels, ExactSteps, Instructions, LANES};
 use crate::step::check_elements;
-use crate::{Job, StopReason, Stream, TrainError, TrainOptions, Trained, stream_rng};
+use crate::{Job, StopReason, Stream, TrainError, TrainOptions, Trained};
 
 /// Trains models of two features in one hidden dimension on the exact gradient of their expected loss; the outcomes are
 /// in the order of the jobs.
@@ -212,7 +212,7 @@ fn start(job: &Job) -> Result<ToyModel, TrainError> {
             return refuse(format!("{name} is given"));
         }
     }
-    let mut rng = stream_rng(options.seed, Stream::Initialization, 0, 0);
+    let mut rng = Stream::Initialization.rng(options.seed, 0, 0);
     Ok(ToyModel::random(*config, options.initialization, &mut rng)?)
 }
 

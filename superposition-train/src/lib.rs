@@ -30,6 +30,6 @@ pub use error::TrainError;
 pub use exact::train_exact;
 pub use options::TrainOptions;
 pub use schedule::{Decay, Schedule};
-pub use stream::{Stream, stream_rng};
+pub use stream::Stream;
 pub use task::Task;
 pub use training::{Progress, StopReason, Trained, train};

@@ -10,7 +10,7 @@ use superposition_model::{Dimensions, ToyModel, ToyModelConfig};
 use crate::adam::AdamClock;
 use crate::kernel::Instructions;
 use crate::step::{Barrier, Step, check_work};
-use crate::{Checkpoint, Job, Stream, Task, TrainError, TrainOptions, stream_rng};
+use crate::{Checkpoint, Job, Stream, Task, TrainError, TrainOptions};
 
 /// The smallest n m B for which more than one thread makes a step: below it they would mostly wait for each other.
 const SHARED_WORK: usize = 1 << 17;
@@ -119,8 +119,8 @@ pub struct Trained {
 ///
 /// # Bits
 /// The same configuration, task and options give the same bits on every machine, whichever [`Kernel`](crate::Kernel)
-/// runs. The parameters start from [`stream_rng`]`(seed, Stream::Initialization, 0, 0)`. Samples do not come from
-/// `stream_rng`: each shard, 128 samples or 1,024 of up to eight independent features, has a generator of its own, keyed
+/// runs. The parameters start from [`Stream::rng`] of (seed, `Stream::Initialization`, 0, 0). Samples do not come from
+/// `Stream::rng`: each shard, 128 samples or 1,024 of up to eight independent features, has a generator of its own, keyed
 /// by (seed, `Stream::Data`, k - 1, shard). A feature is active with its probability to within `$2^{-31}$`; where
 /// features are drawn one by one (n <= 8, or a probability of 1/4 or more), one with `$p < 2^{-31}$` never is. Values lie
 /// in (0, 1].
@@ -197,7 +197,7 @@ pub(crate) fn run(
     let mut model = match start {
         Some(checkpoint) => checkpoint.model(*config)?,
         None => {
-            let mut rng = stream_rng(options.seed, Stream::Initialization, 0, 0);
+            let mut rng = Stream::Initialization.rng(options.seed, 0, 0);
             ToyModel::random(*config, options.initialization, &mut rng)?
         }
     };

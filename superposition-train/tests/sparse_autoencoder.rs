@@ -6,13 +6,13 @@ use superposition_model::faer::{Mat, MatRef};
 use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
 use superposition_model::{FeatureDistribution, FeatureProbability};
 use superposition_train::sae::{SaeTrainOptions, train_sparse_autoencoder};
-use superposition_train::{AdamConfig, Schedule, StopReason, Stream, TrainError, stream_rng};
+use superposition_train::{AdamConfig, Schedule, StopReason, Stream, TrainError};
 
 /// Sixteen unit directions in eight dimensions (d_in x n), spread apart by repulsion so that they can be told apart.
 fn directions() -> Mat<f64> {
     use rand::Rng;
     let (d_in, n) = (8, 16);
-    let mut rng = stream_rng(3, Stream::Split, 0, 0);
+    let mut rng = Stream::Split.rng(3, 0, 0);
     let mut w = Mat::from_fn(d_in, n, |_, _| {
         f64::from(rng.next_u32()) / 2_f64.powi(31) - 1.0
     });
@@ -49,7 +49,7 @@ fn normalize(w: &mut Mat<f64>) {
 fn activations(w: &Mat<f64>, n_samples: usize) -> Mat<f32> {
     let distribution =
         FeatureDistribution::new(w.ncols(), &FeatureProbability::Same(0.06)).unwrap();
-    let x = distribution.sample(n_samples, &mut stream_rng(3, Stream::Evaluation, 0, 0));
+    let x = distribution.sample(n_samples, &mut Stream::Evaluation.rng(3, 0, 0));
     Mat::from_fn(w.nrows(), n_samples, |k, s| {
         (0..w.ncols())
             .map(|i| w[(k, i)] * f64::from(x[(i, s)]))
@@ -151,7 +151,7 @@ fn batches_are_drawn_in_shards() {
         .with_batch_size(batch_size)
         .with_seed(seed);
     let config = SaeConfig::new(SaeDimensions { d_in: 8, d_sae: 9 });
-    let mut rng = stream_rng(seed, Stream::Initialization, 0, 0);
+    let mut rng = Stream::Initialization.rng(seed, 0, 0);
     let mut models = vec![SparseAutoencoder::random(config, &mut rng).unwrap()];
     let trained = train_sparse_autoencoder(activations.as_ref(), &options, &mut |progress| {
         models.push(progress.model.clone());
@@ -161,7 +161,7 @@ fn batches_are_drawn_in_shards() {
     for (step, model) in models.iter().take(2).enumerate() {
         let mut columns = Vec::new();
         for (shard, n) in [64, 64, 22].into_iter().enumerate() {
-            let mut rng = stream_rng(seed, Stream::Data, step as u64, shard as u32);
+            let mut rng = Stream::Data.rng(seed, step as u64, shard as u32);
             columns.extend((0..n).map(|_| ((u128::from(rng.next_u64()) * 1000) >> 64) as usize));
         }
         let batch = Mat::from_fn(8, batch_size, |i, s| activations[(i, columns[s])]);

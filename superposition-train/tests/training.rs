@@ -11,7 +11,7 @@ use superposition_model::{
 use superposition_testkit::tolerance::{Tolerance, assert_close};
 use superposition_train::{
     AdamConfig, Checkpoint, Decay, Job, Kernel, Schedule, StepForm, StopReason, Stream, Task,
-    TrainError, TrainOptions, Trained, stream_rng, train, train_ensemble,
+    TrainError, TrainOptions, Trained, train, train_ensemble,
 };
 
 fn config(n_features: usize, n_hidden: usize) -> ToyModelConfig {
@@ -137,7 +137,7 @@ fn values_are_stable() {
         Stream::Evaluation,
         Stream::Split,
     ]
-    .map(|stream| stream_rng(1, stream, 2, 3).next_u32());
+    .map(|stream| stream.rng(1, 2, 3).next_u32());
     assert_eq!(draws, STREAM_DRAWS);
     let options = TrainOptions::default()
         .with_n_steps(50)
@@ -611,7 +611,7 @@ fn the_linear_model_finds_the_principal_components() {
     let trained = run(&config, &task, &options);
     let x = task
         .distribution
-        .sample(50_000, &mut stream_rng(1, Stream::Evaluation, 0, 0));
+        .sample(50_000, &mut Stream::Evaluation.rng(1, 0, 0));
     let optimum = task.importance[m..]
         .iter()
         .map(|&i| f64::from(i))
@@ -634,7 +634,7 @@ fn the_linear_model_finds_the_principal_components() {
     let start = ToyModel::random(
         config,
         Initialization::default(),
-        &mut stream_rng(0, Stream::Initialization, 0, 0),
+        &mut Stream::Initialization.rng(0, 0, 0),
     )
     .unwrap();
     assert!(start.loss(x.as_ref(), &task.importance) > 2.0 * optimum);
@@ -701,7 +701,7 @@ fn sparse_features_make_a_pentagon() {
     let start = ToyModel::random(
         *model.config(),
         Initialization::default(),
-        &mut stream_rng(0, Stream::Initialization, 0, 0),
+        &mut Stream::Initialization.rng(0, 0, 0),
     )
     .unwrap();
     assert!(self::norms(&start).iter().any(|&norm| norm < 0.8));

@@ -7,7 +7,7 @@ use superposition_lab::Recipe;
 use superposition_lab::analysis::{AnalysisOptions, analyze};
 use superposition_lab::model::Dimensions;
 use superposition_lab::model::faer::{Mat, MatRef};
-use superposition_lab::train::{Stream, TrainOptions, stream_rng, train_ensemble};
+use superposition_lab::train::{Stream, TrainOptions, train_ensemble};
 use superposition_testkit::{golden, oracle};
 
 /// Seeds on each side; as many as the golden files hold.
@@ -108,7 +108,7 @@ pub(crate) fn measure(
     let n_blocks = n_evaluation / BLOCK;
     let mut losses = vec![0.0; models.len()];
     for block in 0..n_blocks {
-        let mut rng = stream_rng(u64::MAX, Stream::Evaluation, 0, block as u32);
+        let mut rng = Stream::Evaluation.rng(u64::MAX, 0, block as u32);
         let x = task.distribution.sample(BLOCK, &mut rng);
         let x = Mat::from_fn(x.nrows(), x.ncols(), |i, s| f64::from(x[(i, s)]));
         for (loss, (w, b)) in losses.iter_mut().zip(models) {

@@ -7,7 +7,7 @@ use rand::Rng;
 use superposition_model::sae::{SaeConfig, SaeDimensions, SaeLoss, SparseAutoencoder};
 
 use crate::step::{PER_PARAMETER, check_elements};
-use crate::{Adam, AdamConfig, Schedule, StopReason, Stream, TrainError, stream_rng};
+use crate::{Adam, AdamConfig, Schedule, StopReason, Stream, TrainError};
 
 /// The samples that are chosen from one generator: a change is value-breaking.
 const SHARD_SAMPLES: usize = 64;
@@ -173,9 +173,9 @@ pub struct TrainedSae {
 
 /// Trains a sparse autoencoder on activations (d_in x N, a sample per column).
 ///
-/// It starts from [`SparseAutoencoder::random`] with [`stream_rng`]`(seed, Stream::Initialization, 0, 0)`. Step k
+/// It starts from [`SparseAutoencoder::random`] with [`Stream::rng`] of (seed, `Stream::Initialization`, 0, 0). Step k
 /// (from 1) draws `batch_size` columns with replacement, each column index as `$\lfloor u N / 2^{64} \rfloor$` of one
-/// u64, each 64 of them from `stream_rng(seed, Stream::Data, k - 1, shard)`; computes the loss and its gradient; takes
+/// u64, each 64 of them from `Stream::Data.rng(seed, k - 1, shard)`; computes the loss and its gradient; takes
 /// from the gradient of each decoder column its part along that column; makes a step of [`Adam`]; and scales the
 /// decoder columns to norm 1. Then it calls `observe`, which can end the training.
 ///
@@ -243,7 +243,7 @@ pub fn train_sparse_autoencoder(
         }
     }
 
-    let mut rng = stream_rng(options.seed, Stream::Initialization, 0, 0);
+    let mut rng = Stream::Initialization.rng(options.seed, 0, 0);
     let mut model = SparseAutoencoder::random(config, &mut rng)?;
     let mut adam = Adam::new(options.adam, model.parameters().len())?;
     let mut gradient = vec![0.0; model.parameters().len()];
@@ -254,7 +254,7 @@ pub fn train_sparse_autoencoder(
     let mut stop = StopReason::Finished;
     for k in 0..n_steps {
         for (shard, first) in (0..options.batch_size).step_by(SHARD_SAMPLES).enumerate() {
-            let mut rng = stream_rng(options.seed, Stream::Data, k as u64, shard as u32);
+            let mut rng = Stream::Data.rng(options.seed, k as u64, shard as u32);
             for s in first..options.batch_size.min(first + SHARD_SAMPLES) {
                 let draw = u128::from(rng.next_u64()) * n_samples as u128;
                 batch

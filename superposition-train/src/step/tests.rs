@@ -12,7 +12,7 @@ use superposition_testkit::tolerance::{Tolerance, widen};
 use super::choose::choose;
 use super::*;
 use crate::kernel::{SampleRows, flat};
-use crate::{Kernel, TrainError, stream_rng};
+use crate::{Kernel, TrainError};
 
 /// A model, its task and a batch size.
 #[derive(Clone, Debug)]
@@ -67,7 +67,7 @@ impl Case {
 
     /// A model with a bias that is not 0.
     fn model(&self) -> ToyModel {
-        let mut rng = stream_rng(self.seed, Stream::Initialization, 0, 0);
+        let mut rng = Stream::Initialization.rng(self.seed, 0, 0);
         let mut model =
             ToyModel::random(self.config, Initialization::Normal { std: 0.4 }, &mut rng).unwrap();
         if let Some(b) = model.layout().b {
