@@ -20,16 +20,22 @@ mod training;
 
 pub mod sae;
 
-pub use faer;
+// What a reader wants first; the blank lines keep rustfmt from sorting it.
+pub use training::train;
+
+pub use ensemble::train_ensemble;
+pub use exact::train_exact;
+
+pub use ensemble::Job;
 
 pub use adam::{Adam, AdamConfig};
 pub use checkpoint::Checkpoint;
 pub use choice::{Kernel, StepForm};
-pub use ensemble::{Job, train_ensemble};
 pub use error::TrainError;
-pub use exact::train_exact;
 pub use options::TrainOptions;
 pub use schedule::{Decay, Schedule};
 pub use stream::Stream;
 pub use task::Task;
-pub use training::{Progress, StopReason, Trained, train};
+pub use training::{Progress, StopReason, Trained};
+
+pub use faer;
