@@ -1,6 +1,7 @@
 //! `cargo xtask tidy`: the invariants of the architecture, each a small function over plain values that returns what
 //! breaks it, with a test that shows it does.
 
+mod api;
 mod calls;
 mod changelog;
 mod edges;
@@ -51,13 +52,14 @@ impl fmt::Display for Finding {
 type Check = fn(&Workspace) -> Vec<Finding>;
 
 /// What can be seen in the manifests and the sources, without building anything.
-const CHECKS: [(&str, Check); 16] = [
+const CHECKS: [(&str, Check); 17] = [
     ("dependencies between crates", edges::check),
     ("manifests of published crates", manifest::check_published),
     ("crates that are not published", manifest::check_unpublished),
     ("docs.rs shows formulas", manifest::check_docs_rs),
     ("changelogs", changelog::check),
     ("names of crates and modules", names::check),
+    ("public items in docs/api.txt", api::check),
     ("unsafe only in kernels", unsafety::check),
     ("what libraries do not call", calls::check),
     ("bits that every machine agrees on", portable::check),
