@@ -66,8 +66,8 @@ impl Job {
 
 /// Makes each training by itself, at most `threads` at a time; the outcomes are in the order of the jobs.
 ///
-/// Each outcome is what [`train`] gives for that job, bit for bit: neither the other jobs nor the threads enter.
-/// `observe` is called as in [`train`], from the thread of the job, with the job's index first; `Break` ends that job
+/// Each outcome is what [`train`](crate::train) gives for that job, bit for bit: neither the other jobs nor the threads
+/// enter. `observe` is called as there, from the thread of the job, with the job's index first; `Break` ends that job
 /// alone. Jobs are started in order; while more jobs than threads are left, all threads are at work. Where there are at
 /// least twice as many threads as jobs, several make the steps of a job together.
 ///

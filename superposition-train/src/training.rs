@@ -105,8 +105,8 @@ pub struct Trained {
 /// Trains a toy model on batches that are drawn anew at every step.
 ///
 /// Step k (from 1) draws `batch_size` samples, computes their loss (the importance-weighted squared error, mean over
-/// batch and features) and its gradient, makes a step of [`Adam`] with the learning rate of the schedule, and calls
-/// `observe`, which can end the training.
+/// batch and features) and its gradient, makes a step of [`Adam`](crate::Adam) with the learning rate of the schedule,
+/// and calls `observe`, which can end the training.
 ///
 /// # Ends
 /// - `LossBelow`: the batch loss of the step was below `loss_below`. The update of that step is made and observed,
