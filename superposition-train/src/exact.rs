@@ -59,8 +59,12 @@ use crate::{Job, StopReason, Stream, TrainError, TrainOptions, Trained};
 /// dimension, tied weights and ReLU outputs and the features are independent, or if `loss_below`, `clip_norm` or a
 /// start is given; [`TrainError::TooLarge`] if what is kept of every step is more than 2^32 f32. An error is that of one job; the others are trained.
 ///
+/// # Panics
+/// If no thread can be started.
+///
 /// # References
 /// Elhage et al. 2022, *Toy Models of Superposition*, section 3 (the phase diagram).
+#[must_use]
 pub fn train_exact(jobs: &[Job], threads: NonZeroUsize) -> Vec<Result<Trained, TrainError>> {
     // Jobs that differ in nothing but their task and their seed share lanes.
     let mut results: Vec<Result<Trained, TrainError>> = Vec::with_capacity(jobs.len());
@@ -89,10 +93,7 @@ pub fn train_exact(jobs: &[Job], threads: NonZeroUsize) -> Vec<Result<Trained, T
     let results = Mutex::new(results);
     let work = || {
         let mut factors = Factors::default();
-        loop {
-            let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) else {
-                break;
-            };
+        while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
             let options = &jobs[group[0]].options;
             factors.set(options);
             let mut models = ExactModels::default();
@@ -222,9 +223,11 @@ fn load(models: &mut ExactModels, lane: usize, job: &Job, model: &ToyModel) {
         chunk.0[lane] = parameter;
     }
     let probability = job.task.distribution.feature_probability();
-    for i in 0..2 {
-        models.probability[i].0[lane] = probability[i] as f32;
-        models.importance[i].0[lane] = job.task.importance[i];
+    for (chunk, &p) in models.probability.iter_mut().zip(probability) {
+        chunk.0[lane] = p as f32;
+    }
+    for (chunk, &importance) in models.importance.iter_mut().zip(&job.task.importance) {
+        chunk.0[lane] = importance;
     }
     models.has_bias.0[lane] = f32::from(job.config.bias == Bias::Learned);
 }

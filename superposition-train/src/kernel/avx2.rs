@@ -233,12 +233,12 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
-    fn to_bits(self, a: Self::F) -> Self::U {
+    fn bits_of(self, a: Self::F) -> Self::U {
         intrinsics!(_mm256_castps_si256(a.0), _mm256_castps_si256(a.1))
     }
 
     #[inline(always)]
-    fn from_bits(self, a: Self::U) -> Self::F {
+    fn float_of_bits(self, a: Self::U) -> Self::F {
         intrinsics!(_mm256_castsi256_ps(a.0), _mm256_castsi256_ps(a.1))
     }
 

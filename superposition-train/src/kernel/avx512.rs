@@ -199,12 +199,12 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
-    fn to_bits(self, a: Self::F) -> Self::U {
+    fn bits_of(self, a: Self::F) -> Self::U {
         intrinsic!(_mm512_castps_si512(a))
     }
 
     #[inline(always)]
-    fn from_bits(self, a: Self::U) -> Self::F {
+    fn float_of_bits(self, a: Self::U) -> Self::F {
         intrinsic!(_mm512_castsi512_ps(a))
     }
 

@@ -19,7 +19,7 @@ use super::adam::{AdamFactors, update};
 use super::simd::{Chunk, Simd};
 
 /// The two nodes of Gauss on [0, 1].
-const NODES: [f32; 2] = [0.211_324_87, 0.788_675_13];
+const NODES: [f32; 2] = [0.211_324_87, 0.788_675_1];
 
 /// Sixteen models, and what they are asked to reconstruct.
 #[derive(Clone, Debug, Default)]

@@ -8,6 +8,10 @@
 //! compiled for them, which are sound because a value of the instruction set's type exists only where the machine was
 //! found to have it; chunks seen as flat slices; and the reads of a product behind an assertion.
 #![allow(unsafe_code, reason = "vector intrinsics and the dispatch to them")]
+#![allow(
+    clippy::needless_range_loop,
+    reason = "lanes and unrolled sums: the closures of iterators would not be compiled for the instructions"
+)]
 
 mod adam;
 #[cfg(target_arch = "x86_64")]

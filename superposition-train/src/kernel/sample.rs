@@ -706,7 +706,7 @@ fn gap<S: Simd>(simd: S, draws: S::U, rate: S::F) -> S::U {
         simd.splat_u(1),
     );
     let bits = simd.add_u(
-        simd.to_bits(simd.to_f(odd)),
+        simd.bits_of(simd.to_f(odd)),
         simd.splat_u(ROOT_HALF.wrapping_neg()),
     );
     let exponent = simd.add_u(
@@ -717,7 +717,7 @@ fn gap<S: Simd>(simd: S, draws: S::U, rate: S::F) -> S::U {
         simd.and(bits, simd.splat_u(0x007f_ffff)),
         simd.splat_u(ROOT_HALF),
     );
-    let y = simd.sub(simd.from_bits(fraction), simd.splat(1.0));
+    let y = simd.sub(simd.float_of_bits(fraction), simd.splat(1.0));
     let mut sum = simd.splat(P[0]);
     for k in 1..P.len() {
         sum = simd.mul_add(sum, y, simd.splat(P[k]));

@@ -158,12 +158,12 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
-    fn to_bits(self, a: Self::F) -> Self::U {
+    fn bits_of(self, a: Self::F) -> Self::U {
         from_fn(|k| a[k].to_bits())
     }
 
     #[inline(always)]
-    fn from_bits(self, a: Self::U) -> Self::F {
+    fn float_of_bits(self, a: Self::U) -> Self::F {
         from_fn(|k| f32::from_bits(a[k]))
     }
 

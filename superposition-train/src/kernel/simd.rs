@@ -89,9 +89,9 @@ pub(crate) trait Simd: Copy {
     /// The integer part of a number from 0 to below 2^31.
     fn truncate(self, a: Self::F) -> Self::U;
     /// The bits of an f32.
-    fn to_bits(self, a: Self::F) -> Self::U;
+    fn bits_of(self, a: Self::F) -> Self::U;
     /// The f32 of these bits.
-    fn from_bits(self, a: Self::U) -> Self::F;
+    fn float_of_bits(self, a: Self::U) -> Self::F;
     /// `if a <= last { x } else { 0 }`, both as i32.
     fn where_at_most(self, a: Self::U, last: Self::U, x: Self::F) -> Self::F;
 

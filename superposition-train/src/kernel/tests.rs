@@ -42,7 +42,7 @@ impl Run for Operations {
             simd.relu(a),
             simd.where_positive(a, b),
             simd.to_f(u),
-            simd.from_bits(u),
+            simd.float_of_bits(u),
             simd.where_at_most(u, v, a),
             simd.splat(simd.sum(a)),
         ];
@@ -60,7 +60,7 @@ impl Run for Operations {
             simd.shift_left::<9>(u),
             simd.shift_right::<1>(u),
             simd.rotate_left::<11>(u),
-            simd.to_bits(a),
+            simd.bits_of(a),
             // Only numbers from 0 to below 2^31 have one meaning.
             simd.truncate(simd.to_f(simd.shift_right::<2>(u))),
             simd.splat_u(self.1[0][0]),

@@ -96,7 +96,7 @@ impl Step {
             *scale = (2.0 * f64::from(importance) / (batch_size as f64 * n as f64)) as f32;
         }
         let panels = match form {
-            StepForm::Tiny => vec![0..outputs],
+            StepForm::Tiny => std::iter::once(0..outputs).collect(),
             _ => panels(n),
         };
         let parts = panels
