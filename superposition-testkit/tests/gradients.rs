@@ -266,16 +266,19 @@ fn sparse_autoencoder_against_torch() {
 fn adam_against_torch() {
     let file = golden::load("adam");
     let cases = golden::array(field(&file, "cases"));
-    assert_eq!(cases.len(), 6);
+    assert_eq!(cases.len(), 7);
     for case in cases {
         let name = field(case, "name");
         let option = |key| golden::number(field(case, key));
+        // What torch.optim.Adam calls weight decay is coupled, that of AdamW is not.
+        let coupled = field(case, "kind").as_str() == Some("adam");
         let options = oracle::AdamState {
             learning_rate: option("lr"),
             beta1: option("beta1"),
             beta2: option("beta2"),
             epsilon: option("eps"),
-            weight_decay: option("weight_decay"),
+            weight_decay: if coupled { 0.0 } else { option("weight_decay") },
+            l2: if coupled { option("weight_decay") } else { 0.0 },
             ..oracle::AdamState::new(golden::array(field(case, "initial")).len())
         };
         assert_eq!(golden::array(field(case, "gradients")).len(), 50);
@@ -292,10 +295,15 @@ fn adam_against_torch() {
         };
         assert!(first_departure(case, other).is_some(), "{name}, beta2");
         let other = oracle::AdamState {
-            epsilon: 1e-7,
+            epsilon: 1e-4,
             ..options.clone()
         };
         assert!(first_departure(case, other).is_some(), "{name}, epsilon");
+        let other = oracle::AdamState {
+            l2: options.l2 + 0.01,
+            ..options.clone()
+        };
+        assert!(first_departure(case, other).is_some(), "{name}, l2");
         let other = oracle::AdamState {
             weight_decay: options.weight_decay + 0.01,
             ..options

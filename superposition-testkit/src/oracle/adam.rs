@@ -1,8 +1,8 @@
-//! Adam with decoupled weight decay, in f64.
+//! Adam with decoupled and with coupled weight decay, in f64.
 
 /// The options and moments of one Adam run over a flat vector of parameters.
 ///
-/// Weight decay is decoupled, as in `torch.optim.AdamW`; with 0 this is `torch.optim.Adam`.
+/// `weight_decay` is decoupled, as in `torch.optim.AdamW`; `l2` is what `torch.optim.Adam` calls weight decay.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdamState {
     /// Step size before the factor given to [`adam_step`].
@@ -15,6 +15,8 @@ pub struct AdamState {
     pub epsilon: f64,
     /// Fraction of a parameter lost per step and unit of learning rate.
     pub weight_decay: f64,
+    /// What of a parameter is added to its gradient first.
+    pub l2: f64,
     /// First moments, one per parameter.
     pub first: Vec<f64>,
     /// Second moments, one per parameter.
@@ -33,6 +35,7 @@ impl AdamState {
             beta2: 0.999,
             epsilon: 1e-8,
             weight_decay: 0.0,
+            l2: 0.0,
             first: vec![0.0; n_parameters],
             second: vec![0.0; n_parameters],
             steps: 0,
@@ -71,6 +74,7 @@ pub fn adam_step(
     let correction1 = 1.0 - state.beta1.powf(f64::from(state.steps));
     let correction2 = 1.0 - state.beta2.powf(f64::from(state.steps));
     for (i, (p, &g)) in parameters.iter_mut().zip(gradient).enumerate() {
+        let g = g + state.l2 * *p;
         *p -= rate * state.weight_decay * *p;
         state.first[i] = state.beta1 * state.first[i] + (1.0 - state.beta1) * g;
         state.second[i] = state.beta2 * state.second[i] + (1.0 - state.beta2) * g * g;
