@@ -141,9 +141,10 @@ pub(super) fn build(
         Profile::Dev => (None, "debug"),
         Profile::Release => (Some("--release"), "release"),
     };
+    // The whole workspace, or its dependencies would be built once more with other features: minutes.
     cmd!(
         shell,
-        "cargo build --locked {flag...} --package superposition-train --example workload"
+        "cargo build --locked {flag...} --workspace --example workload"
     )
     .run()?;
     let program = workspace.target.join(folder).join("examples/workload");
