@@ -44,7 +44,7 @@ fn loss(job: &Job, parameters: &[f64]) -> f64 {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(2000))]
     #[test]
     fn a_step_is_the_gradient_of_the_population_loss(
         p in prop::array::uniform2(prop_oneof![Just(1.0), 0.01..1.0]),
@@ -69,7 +69,7 @@ proptest! {
             let gradient = 8.0 * f64::from(before.model.parameters()[k] - after.model.parameters()[k]);
             let [(up, right), (down, left)] = [1.0, -1.0].map(|sign| {
                 let mut moved = exact.clone();
-                moved[k] = f64::from((moved[k] + sign * 1e-5) as f32);
+                moved[k] = f64::from((moved[k] + sign * 1e-6 * size) as f32);
                 (loss(&job, &moved), moved[k])
             });
             let numeric = (up - down) / (right - left);
