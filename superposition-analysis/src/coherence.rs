@@ -2,7 +2,7 @@
 
 use crate::Real;
 use crate::directions::Directions;
-use crate::pairs::{Extreme, Pairs, TILE, visit_pairs};
+use crate::pairs::{Extreme, PairSearch, visit_pairs};
 use faer::MatRef;
 
 /// The cosine of one pair of features.
@@ -19,59 +19,66 @@ pub struct PairCosine {
 
 /// The pass over the pairs of the represented features, reported by the indices of the whole dictionary.
 pub(crate) struct RepresentedPairs {
-    /// By feature; `None` for a feature that is not represented or has no partner.
-    pub(crate) nearest: Vec<Option<Extreme>>,
-    pub(crate) most_opposed: Vec<Option<Extreme>>,
+    /// By feature, the best first; empty for a feature that is not represented or has no partner.
+    pub(crate) nearest: Vec<Vec<Extreme>>,
+    pub(crate) most_opposed: Vec<Vec<Extreme>>,
+    /// By feature; 0 for a feature that is not represented.
+    pub(crate) degrees: Vec<usize>,
     /// By feature; `None` for a feature that is not represented.
     pub(crate) clusters: Vec<Option<usize>>,
+    /// In lexicographic order, if they were to be listed.
+    pub(crate) edges: Vec<PairCosine>,
 }
 
 impl RepresentedPairs {
-    pub(crate) fn new(
-        directions: &Directions,
+    pub(crate) fn new<T: Real>(
+        directions: &Directions<'_, T>,
         represented: &[usize],
-        threshold: Option<f64>,
-        threads: usize,
+        search: PairSearch,
     ) -> Self {
         let n = directions.n_features();
-        let gathered;
-        let units = if represented.len() == n {
-            directions.units.as_ref()
-        } else {
-            gathered = directions.gather(represented);
-            gathered.as_ref()
-        };
-        let Pairs {
-            nearest,
-            most_opposed,
-            clusters,
-        } = visit_pairs(units, threshold, threads, TILE);
+        let found = visit_pairs(directions, represented, search);
         // The order of the features is kept, so "smallest index" means the same before and after.
-        let scatter = |extremes: Vec<Option<Extreme>>| {
-            let mut all = vec![None; n];
-            for (&feature, extreme) in represented.iter().zip(extremes) {
-                all[feature] = extreme.map(|e| Extreme {
-                    value: e.value,
-                    index: represented[e.index],
-                });
+        let scatter = |lists: Vec<Vec<Extreme>>| {
+            let mut all = vec![Vec::new(); n];
+            for (&feature, mut list) in represented.iter().zip(lists) {
+                list.iter_mut().for_each(|e| e.index = represented[e.index]);
+                all[feature] = list;
             }
             all
         };
         let mut labels = vec![None; n];
-        for (&feature, label) in represented.iter().zip(clusters.labels()) {
+        for (&feature, label) in represented.iter().zip(found.clusters.labels()) {
             labels[feature] = Some(label);
         }
+        let mut degrees = vec![0; n];
+        for (&feature, degree) in represented.iter().zip(found.degrees) {
+            degrees[feature] = degree;
+        }
+        let edges = found.edges.into_iter().map(|edge| PairCosine {
+            i: represented[edge.i],
+            j: represented[edge.j],
+            ..edge
+        });
         Self {
-            nearest: scatter(nearest),
-            most_opposed: scatter(most_opposed),
+            nearest: scatter(found.nearest),
+            most_opposed: scatter(found.most_opposed),
+            degrees,
             clusters: labels,
+            edges: edges.collect(),
         }
     }
 
     fn of<T: Real>(w: MatRef<'_, T>) -> Self {
-        let directions = Directions::new(w);
+        let directions = Directions::new(w, 1);
         let represented = directions.represented(0.0);
-        Self::new(&directions, &represented, None, 1)
+        let search = PairSearch {
+            neighbors: 1,
+            threshold: None,
+            list_edges: false,
+            threads: 1,
+        };
+        Self::new(&directions, &represented, search)
     }
 
     pub(crate) fn max_cosine(&self) -> Option<PairCosine> {
@@ -99,10 +106,10 @@ impl RepresentedPairs {
 /// The pair whose measured cosine is largest; of equal ones the first in lexicographic order.
 ///
 /// Every pair is among the extremes of both of its members, and equal to the bit in both, so the first feature in order that reaches the maximum is the smaller index of the pair.
-fn largest(extremes: &[Option<Extreme>], measure: impl Fn(f64) -> f64) -> Option<PairCosine> {
+fn largest(extremes: &[Vec<Extreme>], measure: impl Fn(f64) -> f64) -> Option<PairCosine> {
     let mut best: Option<PairCosine> = None;
     for (i, extreme) in extremes.iter().enumerate() {
-        if let Some(extreme) = extreme {
+        if let Some(extreme) = extreme.first() {
             let value = measure(extreme.value);
             if best.is_none_or(|best| value > best.value) {
                 let j = extreme.index;

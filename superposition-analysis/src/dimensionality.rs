@@ -33,12 +33,15 @@ use faer::MatRef;
 #[doc(alias = "effective_dimensionality")]
 #[must_use]
 pub fn feature_dimensionality<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    let directions = Directions::new(w);
+    let directions = Directions::new(w, 1);
     dimensionality_of(&directions, &directions.frame(1))
 }
 
 /// As [`feature_dimensionality`], from a frame weighted with the norms.
-pub(crate) fn dimensionality_of(directions: &Directions, frame: &WeightedFrame<'_>) -> Vec<f64> {
+pub(crate) fn dimensionality_of<T: Real>(
+    directions: &Directions<'_, T>,
+    frame: &WeightedFrame<'_, T>,
+) -> Vec<f64> {
     // With the own term taken as exactly 1, rounding cannot lift D_i above 1.
     frame
         .off_diagonal_sums(Unit::Own)
@@ -54,10 +57,10 @@ pub(crate) fn dimensionality_of(directions: &Directions, frame: &WeightedFrame<'
         .collect()
 }
 
-impl Directions {
+impl<T: Real> Directions<'_, T> {
     /// The frame of W itself, up to the common power of two.
-    pub(crate) fn frame(&self, threads: usize) -> WeightedFrame<'_> {
-        WeightedFrame::new(self.units.as_ref(), &self.relative, &self.norms, threads)
+    pub(crate) fn frame(&self, threads: usize) -> WeightedFrame<'_, T> {
+        WeightedFrame::new(self, &self.relative, &self.norms, threads)
     }
 }
 
@@ -94,13 +97,13 @@ pub fn total_dimensionality<T: Real>(w: MatRef<'_, T>) -> f64 {
 /// Elhage et al. 2022, *Toy Models of Superposition*, "The Geometry of Superposition", literally.
 #[must_use]
 pub fn dimensions_per_feature<T: Real>(w: MatRef<'_, T>) -> Option<f64> {
-    let directions = Directions::new(w);
+    let directions = Directions::new(w, 1);
     dimensions_per_feature_of(&directions)
 }
 
-pub(crate) fn dimensions_per_feature_of(directions: &Directions) -> Option<f64> {
+pub(crate) fn dimensions_per_feature_of<T: Real>(directions: &Directions<'_, T>) -> Option<f64> {
     let scaled: f64 = directions.relative.iter().map(|r| r * r).sum();
-    let dimensions = directions.units.nrows() as f64;
+    let dimensions = directions.n_hidden() as f64;
     // m / (2^2e s) as (m / s) 2^-2e, which survives where the square of a norm would not.
     (scaled != 0.0).then(|| directions.rescale(dimensions / scaled, -2))
 }
@@ -123,7 +126,7 @@ pub(crate) fn dimensions_per_feature_of(directions: &Directions) -> Option<f64> 
 #[doc(alias = "polysemanticity")]
 #[must_use]
 pub fn feature_superposition<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    let directions = Directions::new(w);
+    let directions = Directions::new(w, 1);
     directions
         .frame(1)
         .off_diagonal_sums(Unit::Weights)

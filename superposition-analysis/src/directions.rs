@@ -1,15 +1,23 @@
-//! Norms, unit directions, and the normalised copy that every other file computes with.
+//! Norms, unit directions, and the columns of W as everything else computes with them.
 
 use crate::Real;
-use crate::linalg::dot;
-use faer::{Mat, MatRef};
+use crate::kernel::dot;
+use crate::parallel::{block_range, map_blocks};
+use faer::{Mat, MatMut, MatRef};
+
+/// Columns whose largest elements have exponents within this of 0 are taken as they are: their squares, and the products of two of those, neither overflow nor underflow.
+const SAFE_EXPONENT: i32 = 200;
+/// Features that are measured in one block of work.
+const BLOCK: usize = 1024;
 
 /// The matrix W taken apart: `W_i = 2^exponent * relative_i * unit_i`.
 ///
-/// Columns are scaled by powers of two before anything is squared, so that no norm and no cosine overflows or underflows, and only what is multiplied back at the end can.
-pub(crate) struct Directions {
-    /// m x n, unit columns; a zero feature has a zero column.
-    pub(crate) units: Mat<f64>,
+/// The columns stay as they are stored. Those with elements of extreme size are copied and scaled by powers of two before anything is squared,
+/// so that no norm and no cosine overflows or underflows, and only what is multiplied back at the end can.
+pub(crate) struct Directions<'a, T> {
+    columns: Columns<'a, T>,
+    /// The squared norms of the columns as they are in `columns`.
+    squares: Vec<f64>,
     /// The norms as given.
     pub(crate) norms: Vec<f64>,
     /// The norms divided by `2^exponent`; the largest is of order one.
@@ -18,37 +26,76 @@ pub(crate) struct Directions {
     pub(crate) exponent: i32,
 }
 
-impl Directions {
-    pub(crate) fn new<T: Real>(w: MatRef<'_, T>) -> Self {
-        let mut units = Mat::zeros(w.nrows(), w.ncols());
-        let mut scaled_norms = Vec::with_capacity(w.ncols());
-        for j in 0..w.ncols() {
-            let unit = units.col_as_slice_mut(j);
-            let scaled = copy_scaled(w, j, unit);
-            if scaled.norm != 0.0 {
-                unit.iter_mut().for_each(|x| *x /= scaled.norm);
-            }
-            scaled_norms.push(scaled);
+/// Columns that are slices.
+enum Columns<'a, T> {
+    Borrowed(MatRef<'a, T>),
+    Owned(Mat<T>),
+}
+
+impl<T: Real> Columns<'_, T> {
+    fn shape(&self) -> (usize, usize) {
+        match self {
+            Self::Borrowed(w) => w.shape(),
+            Self::Owned(w) => w.shape(),
         }
-        let exponent = scaled_norms
-            .iter()
-            .filter(|scaled| scaled.norm > 0.0)
-            .map(|scaled| scaled.exponent)
+    }
+
+    fn column(&self, j: usize) -> &[T] {
+        match self {
+            Self::Borrowed(w) => column(*w, j),
+            Self::Owned(w) => w.col_as_slice(j),
+        }
+    }
+}
+
+impl<'a, T: Real> Directions<'a, T> {
+    pub(crate) fn new(w: MatRef<'a, T>, threads: usize) -> Self {
+        let (_, n) = w.shape();
+        let exponents: Vec<i32> = map_blocks(threads, n.div_ceil(BLOCK), |block| {
+            block_range(block, BLOCK, n)
+                .map(|j| exponent_of(w, j))
+                .collect::<Vec<_>>()
+        })
+        .concat();
+        let is_safe = |e: i32| e.abs() <= SAFE_EXPONENT;
+        let contiguous = w.row_stride() == 1;
+        let (columns, exponents) = if contiguous && exponents.iter().all(|&e| is_safe(e)) {
+            (Columns::Borrowed(w), vec![0; n])
+        } else {
+            let scale: Vec<i32> = exponents
+                .into_iter()
+                .map(|e| if is_safe(e) { 0 } else { e })
+                .collect();
+            let scaled = Mat::from_fn(w.nrows(), n, |i, j| w[(i, j)].times_power(-scale[j]));
+            (Columns::Owned(scaled), scale)
+        };
+        let squares: Vec<f64> = map_blocks(threads, n.div_ceil(BLOCK), |block| {
+            block_range(block, BLOCK, n)
+                .map(|j| dot(columns.column(j), columns.column(j)))
+                .collect::<Vec<_>>()
+        })
+        .concat();
+        let times_power = |j: usize, power| libm::scalbn(squares[j].sqrt(), exponents[j] + power);
+        let exponent = (0..n)
+            .filter(|&j| squares[j] > 0.0 && squares[j].is_finite())
+            .map(|j| exponents[j] + libm::ilogb(squares[j].sqrt()))
             .max()
             .unwrap_or(0);
         Self {
-            units,
-            norms: scaled_norms.iter().map(|s| s.times_power(0)).collect(),
-            relative: scaled_norms
-                .iter()
-                .map(|s| s.times_power(-exponent))
-                .collect(),
+            norms: (0..n).map(|j| times_power(j, 0)).collect(),
+            relative: (0..n).map(|j| times_power(j, -exponent)).collect(),
+            columns,
+            squares,
             exponent,
         }
     }
 
     pub(crate) fn n_features(&self) -> usize {
         self.norms.len()
+    }
+
+    pub(crate) fn n_hidden(&self) -> usize {
+        self.columns.shape().0
     }
 
     /// The features with a norm above `min_norm`, in order.
@@ -58,14 +105,47 @@ impl Directions {
             .collect()
     }
 
-    /// The unit columns of some features.
-    pub(crate) fn gather(&self, features: &[usize]) -> Mat<f64> {
-        let mut units = Mat::zeros(self.units.nrows(), features.len());
-        for (j, &feature) in features.iter().enumerate() {
-            units
-                .col_as_slice_mut(j)
-                .copy_from_slice(self.units.col_as_slice(feature));
+    /// A column as it is stored, up to a power of two.
+    pub(crate) fn column(&self, j: usize) -> &[T] {
+        self.columns.column(j)
+    }
+
+    /// What a column is divided by to have norm 1.
+    pub(crate) fn length(&self, j: usize) -> f64 {
+        self.squares[j].sqrt()
+    }
+
+    /// The cosine between two features in one fixed order of rounding; NaN for a feature that is 0 or not finite.
+    ///
+    /// Exactly 1 for a copy and -1 for a negated one, at any scale that is a power of two: the root of a square is the number itself.
+    pub(crate) fn cosine(&self, i: usize, j: usize) -> f64 {
+        let product = dot(self.column(i), self.column(j));
+        // Rounding may leave the cosine of parallel directions beyond 1; NaN stays.
+        (product / (self.squares[i] * self.squares[j]).sqrt()).clamp(-1.0, 1.0)
+    }
+
+    /// Copies unit directions into the columns of `units`; a zero feature has a zero column.
+    pub(crate) fn copy_units(
+        &self,
+        features: impl IntoIterator<Item = usize>,
+        mut units: MatMut<'_, f64>,
+    ) {
+        for (a, j) in features.into_iter().enumerate() {
+            let length = self.length(j);
+            let unit = column_mut(units.as_mut(), a);
+            for (x, &stored) in unit.iter_mut().zip(self.column(j)) {
+                *x = stored.to_f64();
+            }
+            if length != 0.0 {
+                unit.iter_mut().for_each(|x| *x /= length);
+            }
         }
+    }
+
+    /// All unit directions, m x n.
+    pub(crate) fn units(&self) -> Mat<f64> {
+        let mut units = Mat::zeros(self.n_hidden(), self.n_features());
+        self.copy_units(0..self.n_features(), units.as_mut());
         units
     }
 
@@ -83,40 +163,33 @@ impl Directions {
     }
 }
 
-/// A norm as `norm * 2^exponent`, with `norm` in a safe range.
-struct ScaledNorm {
-    norm: f64,
-    exponent: i32,
-}
-
-impl ScaledNorm {
-    fn times_power(&self, power: i32) -> f64 {
-        libm::scalbn(self.norm, self.exponent + power)
-    }
-}
-
-/// Copies column `j` into `column` divided by the power of two of its largest element, and measures it.
-fn copy_scaled<T: Real>(w: MatRef<'_, T>, j: usize, column: &mut [f64]) -> ScaledNorm {
+/// The exponent of the largest element; 0 for a column of zeros or one that is not finite.
+fn exponent_of<T: Real>(w: MatRef<'_, T>, j: usize) -> i32 {
     let mut largest = 0.0_f64;
-    for (i, x) in column.iter_mut().enumerate() {
-        *x = w[(i, j)].to_f64();
-        // A NaN is not larger: it reaches the norm through the sum below.
-        largest = largest.max(x.abs());
+    for i in 0..w.nrows() {
+        // A NaN is not larger: it reaches the norm through the sum of squares.
+        largest = largest.max(w[(i, j)].to_f64().abs());
     }
-    let exponent = if largest > 0.0 && largest.is_finite() {
+    if largest > 0.0 && largest.is_finite() {
         libm::ilogb(largest)
     } else {
         0
-    };
-    if exponent != 0 {
-        column
-            .iter_mut()
-            .for_each(|x| *x = libm::scalbn(*x, -exponent));
     }
-    ScaledNorm {
-        norm: dot(column, column).sqrt(),
-        exponent,
-    }
+}
+
+/// Column `j` of a view whose columns are slices.
+pub(crate) fn column<T>(a: MatRef<'_, T>, j: usize) -> &[T] {
+    a.col(j)
+        .try_as_col_major()
+        .expect("the columns are contiguous")
+        .as_slice()
+}
+
+fn column_mut(a: MatMut<'_, f64>, j: usize) -> &mut [f64] {
+    a.col_mut(j)
+        .try_as_col_major_mut()
+        .expect("our own matrices are column-major")
+        .as_slice_mut()
 }
 
 /// The norm of every feature: `$\lVert W_i \rVert$` for the columns of the m x n matrix W.
@@ -132,10 +205,7 @@ fn copy_scaled<T: Real>(w: MatRef<'_, T>, j: usize, column: &mut [f64]) -> Scale
 /// ```
 #[must_use]
 pub fn feature_norms<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    let mut column = vec![0.0; w.nrows()];
-    (0..w.ncols())
-        .map(|j| copy_scaled(w, j, &mut column).times_power(0))
-        .collect()
+    Directions::new(w, 1).norms
 }
 
 /// The unit direction of every feature: `$\hat W_i = W_i / \lVert W_i \rVert$`, m x n.
@@ -152,7 +222,7 @@ pub fn feature_norms<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
 /// ```
 #[must_use]
 pub fn unit_directions<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
-    Directions::new(w).units
+    Directions::new(w, 1).units()
 }
 
 /// How many features are represented: have a norm above `min_norm`.

@@ -21,7 +21,7 @@ use faer::{Mat, MatRef};
 #[must_use]
 pub fn frame_operator<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
     let copy = Mat::from_fn(w.nrows(), w.ncols(), |i, j| w[(i, j)].to_f64());
-    operator(copy.as_ref(), 1)
+    operator(copy.as_ref())
 }
 
 /// The frame potential: `$\lVert W^T W \rVert_F^2 = \sum_{i,j} (W_i \cdot W_j)^2$`, with the norms as given.
@@ -41,7 +41,7 @@ pub fn frame_operator<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
 /// Benedetto and Fickus 2003, *Finite normalized tight frames*, section 4.
 #[must_use]
 pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
-    let directions = Directions::new(w);
+    let directions = Directions::new(w, 1);
     directions.rescale(directions.frame(1).potential(), 4)
 }
 
@@ -58,13 +58,16 @@ pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
 /// ```
 #[must_use]
 pub fn tightness<T: Real>(w: MatRef<'_, T>) -> Option<f64> {
-    let directions = Directions::new(w);
+    let directions = Directions::new(w, 1);
     let potential = directions.frame(1).potential();
     tightness_of(&directions, potential)
 }
 
 /// As [`tightness`], from the potential of the frame as [`Directions`] scales it.
-pub(crate) fn tightness_of(directions: &Directions, scaled_potential: f64) -> Option<f64> {
+pub(crate) fn tightness_of<T: Real>(
+    directions: &Directions<'_, T>,
+    scaled_potential: f64,
+) -> Option<f64> {
     let trace: f64 = directions.relative.iter().map(|r| r * r).sum();
-    (trace != 0.0).then(|| scaled_potential * directions.units.nrows() as f64 / (trace * trace))
+    (trace != 0.0).then(|| scaled_potential * directions.n_hidden() as f64 / (trace * trace))
 }

@@ -3,10 +3,23 @@
 use crate::AnalysisError;
 use faer::MatRef;
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+pub(crate) mod sealed {
+    pub trait Sealed {
+        /// `self * 2^exponent`.
+        fn times_power(self, exponent: i32) -> Self;
+    }
+
+    impl Sealed for f32 {
+        fn times_power(self, exponent: i32) -> Self {
+            libm::scalbnf(self, exponent)
+        }
+    }
+
+    impl Sealed for f64 {
+        fn times_power(self, exponent: i32) -> Self {
+            libm::scalbn(self, exponent)
+        }
+    }
 }
 
 /// An element type that can be analysed: `f32` or `f64`.
@@ -25,12 +38,14 @@ pub trait Real: Copy + Send + Sync + sealed::Sealed + 'static {
 }
 
 impl Real for f32 {
+    #[inline]
     fn to_f64(self) -> f64 {
         f64::from(self)
     }
 }
 
 impl Real for f64 {
+    #[inline]
     fn to_f64(self) -> f64 {
         self
     }

@@ -20,8 +20,9 @@ use faer::{Mat, MatRef};
 /// ```
 #[must_use]
 pub fn cosines<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
-    let directions = Directions::new(w);
-    let units = directions.units.as_ref();
+    let directions = Directions::new(w, 1);
+    let units = directions.units();
+    let units = units.as_ref();
     let mut cosines = product(units.transpose(), units);
     for j in 0..cosines.ncols() {
         for i in 0..j {
@@ -78,21 +79,25 @@ pub fn interference_matrix<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
 /// ```
 #[must_use]
 pub fn feature_interference<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    let directions = Directions::new(w);
-    interference_of_units(directions.units.as_ref(), &directions.unit_weights(), 1)
+    let directions = Directions::new(w, 1);
+    let n = directions.n_features();
+    interference_of(&directions, &directions.unit_weights(), n, 1)
 }
 
-/// As [`feature_interference`], from unit columns and their weights of zero or one.
-pub(crate) fn interference_of_units(
-    units: MatRef<'_, f64>,
-    unit_weights: &[f64],
+/// The sum of cos^2 over the other features of weight one, of a total of `count`, divided by one less than that; 0 for a feature of weight zero.
+pub(crate) fn interference_of<T: Real>(
+    directions: &Directions<'_, T>,
+    weights: &[f64],
+    count: usize,
     threads: usize,
 ) -> Vec<f64> {
-    let others = units.ncols().saturating_sub(1).max(1) as f64;
-    let mut sums = WeightedFrame::new(units, unit_weights, unit_weights, threads)
-        .off_diagonal_sums(Unit::Weights);
-    sums.iter_mut().for_each(|sum| *sum /= others);
-    sums
+    let others = count.saturating_sub(1).max(1) as f64;
+    let sums =
+        WeightedFrame::new(directions, weights, weights, threads).off_diagonal_sums(Unit::Weights);
+    sums.into_iter()
+        .zip(weights)
+        .map(|(sum, &weight)| if weight == 0.0 { 0.0 } else { sum / others })
+        .collect()
 }
 
 /// The mean interference of the dictionary: the mean of `$\cos^2(W_i, W_j)$` over all ordered pairs, which is the mean of [`feature_interference`].

@@ -4,7 +4,7 @@ use crate::leverage::rank_of;
 use crate::linalg::singular_values;
 use crate::report::{analyze_directions, checked_directions};
 use crate::{AnalysisError, AnalysisOptions, DictionaryReport, Real};
-use faer::{Mat, MatRef};
+use faer::MatRef;
 
 /// Which side of a weight matrix holds the features.
 ///
@@ -77,9 +77,13 @@ pub fn layer_summary<T: Real>(
         Features::Columns => weights,
     };
     let directions = checked_directions(w, options)?;
-    let scaled = Mat::from_fn(w.nrows(), w.ncols(), |i, j| {
-        directions.units[(i, j)] * directions.relative[j]
-    });
+    let mut scaled = directions.units();
+    for (j, &norm) in directions.relative.iter().enumerate() {
+        scaled
+            .col_as_slice_mut(j)
+            .iter_mut()
+            .for_each(|x| *x *= norm);
+    }
     let spectrum = singular_values(scaled.as_ref());
     Ok(LayerSummary {
         features,

@@ -2,7 +2,7 @@
 
 use crate::Real;
 use crate::directions::Directions;
-use crate::linalg::dot;
+use crate::kernel::dot;
 use faer::MatRef;
 
 /// The leverage of every feature:
@@ -32,7 +32,7 @@ use faer::MatRef;
 /// Scherlis et al. 2022, *Polysemanticity and Capacity in Neural Networks*, arXiv 2210.01892, for the bound of the total capacity.
 #[must_use]
 pub fn leverage<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    let directions = Directions::new(w);
+    let directions = Directions::new(w, 1);
     let basis = orthonormalized(row_space(&directions));
     (0..directions.n_features())
         .map(|i| {
@@ -58,10 +58,10 @@ pub fn leverage<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
 /// ```
 #[must_use]
 pub fn rank<T: Real>(w: MatRef<'_, T>) -> usize {
-    rank_of(&Directions::new(w))
+    rank_of(&Directions::new(w, 1))
 }
 
-pub(crate) fn rank_of(directions: &Directions) -> usize {
+pub(crate) fn rank_of<T: Real>(directions: &Directions<'_, T>) -> usize {
     row_space(directions).len()
 }
 
@@ -69,11 +69,11 @@ pub(crate) fn rank_of(directions: &Directions) -> usize {
 ///
 /// Row k holds the coefficients of every feature along the k-th pivot direction, relative to the pivot's norm.
 /// Whatever lies in the earlier directions up to rounding is dropped for good: otherwise the rounding of a large feature would drown the small ones, whose directions come last.
-fn row_space(directions: &Directions) -> Vec<Vec<f64>> {
-    let (m, n) = directions.units.shape();
+fn row_space<T: Real>(directions: &Directions<'_, T>) -> Vec<Vec<f64>> {
+    let (m, n) = (directions.n_hidden(), directions.n_features());
     let tolerance = 8.0 * m.max(n) as f64 * f64::EPSILON;
     let weights = &directions.norms;
-    let mut rest = directions.units.clone();
+    let mut rest = directions.units();
     // What is left of every unit direction; 0 once it is dropped.
     let mut rest_norms: Vec<f64> = directions
         .norms

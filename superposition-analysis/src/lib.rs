@@ -1,5 +1,4 @@
 #![doc = include_str!("../README.md")]
-#![forbid(unsafe_code)]
 
 mod activations;
 mod clusters;
@@ -10,13 +9,17 @@ mod error;
 mod frame;
 mod input;
 mod interference;
+mod kernel;
 mod layer;
 mod leverage;
 mod linalg;
+mod neighbors;
 mod pairs;
 mod parallel;
+mod quantized;
 mod report;
 mod similarity;
+mod tiles;
 mod union_find;
 mod weighted_frame;
 
@@ -40,7 +43,10 @@ pub use interference::{
 };
 pub use layer::{Features, LayerSummary, layer_summary};
 pub use leverage::{leverage, rank};
+pub use neighbors::{Neighbor, Neighbors, edges, neighbors};
 pub use report::{
-    AnalysisOptions, DictionaryReport, DimensionalitySummary, FeatureRow, NormSummary, analyze,
+    AnalysisOptions, DictionaryReport, DimensionalitySummary, FeatureRow, NormSummary,
+    PairStatistics, analyze,
 };
 pub use similarity::{linear_cka, linear_cka_debiased};
+pub use tiles::{CosineTile, cosine_histogram, map_cosine_tiles, mean_absolute_cosine};

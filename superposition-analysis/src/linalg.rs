@@ -1,33 +1,12 @@
-//! The only file that calls faer's algorithms, always with an explicit `Par::Seq`, and the fixed-order dot product.
+//! The only file that calls faer's algorithms, always with an explicit `Par::Seq`.
 
+use crate::kernel::dot;
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::{Accum, Mat, MatMut, MatRef, Par};
-
-/// Number of independent partial sums of [`dot`].
-const LANES: usize = 8;
-
-/// The dot product in one fixed order: eight interleaved partial sums, added as a tree.
-///
-/// The bits depend on the two slices only, not on where they lie or on the instruction set, and `dot(a, b) == dot(b, a)`.
-/// Values that decide something (a tie, an edge) are computed with it.
-pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len(), "dot product of unequal lengths");
-    let mut sums = [0.0; LANES];
-    let (a_chunks, a_rest) = a.as_chunks::<LANES>();
-    let (b_chunks, b_rest) = b.as_chunks::<LANES>();
-    for (x, y) in a_chunks.iter().zip(b_chunks) {
-        for lane in 0..LANES {
-            sums[lane] += x[lane] * y[lane];
-        }
-    }
-    for (lane, (x, y)) in a_rest.iter().zip(b_rest).enumerate() {
-        sums[lane] += x * y;
-    }
-    ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
-}
 
 /// `dst = lhs rhs`.
 pub(crate) fn product_into(dst: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) {
@@ -39,6 +18,40 @@ pub(crate) fn product(lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) -> Mat<f64> {
     let mut dst = Mat::zeros(lhs.nrows(), rhs.ncols());
     product_into(dst.as_mut(), lhs, rhs);
     dst
+}
+
+/// Adds the lower triangle of `a a^T` to that of `dst`; its upper triangle stays.
+pub(crate) fn add_lower_gram(dst: MatMut<'_, f64>, a: MatRef<'_, f64>) {
+    triangular::matmul(
+        dst,
+        BlockStructure::TriangularLower,
+        Accum::Add,
+        a,
+        BlockStructure::Rectangular,
+        a.transpose(),
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+}
+
+/// `dst = lower rhs`, reading the lower triangle of `lower` only.
+pub(crate) fn lower_product_into(
+    dst: MatMut<'_, f64>,
+    lower: MatRef<'_, f64>,
+    rhs: MatRef<'_, f64>,
+) {
+    triangular::matmul(
+        dst,
+        BlockStructure::Rectangular,
+        Accum::Replace,
+        lower,
+        BlockStructure::TriangularLower,
+        rhs,
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
 }
 
 /// The singular values of `a`, largest first.
@@ -123,20 +136,8 @@ fn rotate(x: &mut [f64], y: &mut [f64]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use superposition_testkit::tolerance::{Tolerance, assert_all_close, assert_close};
+    use superposition_testkit::tolerance::{Tolerance, assert_all_close};
     use superposition_testkit::{geometry, oracle};
-
-    #[test]
-    fn dot_is_a_sum_of_products_at_any_length() {
-        for n in 0..40 {
-            let w = geometry::random_gaussian(n.max(1), 2, n as u64);
-            let (a, b) = (&w.col_as_slice(0)[..n], &w.col_as_slice(1)[..n]);
-            let naive: f64 = a.iter().zip(b).map(|(x, y)| x * y).sum();
-            let scale: f64 = a.iter().zip(b).map(|(x, y)| (x * y).abs()).sum();
-            assert_close(dot(a, b), naive, Tolerance::reduction_f64(n.max(1), scale));
-            assert_close(dot(a, b), dot(b, a), Tolerance::bits());
-        }
-    }
 
     #[test]
     fn products_are_those_of_loops() {

@@ -1,35 +1,192 @@
-//! The pass over all pairs: for every feature its nearest and its most opposed one, and the clusters.
+//! The pass over all pairs: for every feature those with the largest and the smallest cosines, the edges of the graph of interference, and its clusters.
 //!
-//! Cosines come in tiles from a matrix product whose last bits depend on where a pair lies in its tile.
-//! So a tile value only nominates: whatever is within its rounding error of deciding something is decided by the fixed-order dot product of the pair.
-//! The result is the maximum of that dot product with the smallest index among equals, whatever the order of the tiles, and so for any number of threads.
+//! Tiles of products of quantised directions ([`Quantized`], 16 bits) say within a proven margin what each cosine is, in half the time of f32.
+//! They only nominate: whatever lies within the margin of deciding something is decided by the dot product of the stored values, in f64 and one fixed order.
+//! The result is that of two loops over this dot product, with the smallest index among equals, whatever the order of the tiles, and so for any number of threads.
+//!
+//! Upper triangle only: n^2 m / 2 multiplications of 16 bits; beside the matrix half of what it takes as f32.
 
-use crate::linalg::{dot, product_into};
-use crate::parallel::{block_range, fold_blocks};
-use crate::union_find::UnionFind;
-use crate::weighted_frame::column;
-use faer::{Mat, MatRef};
 use std::collections::HashMap;
+use std::ops::Range;
 
-/// Features along one side of a tile: 2 MiB of cosines.
-pub(crate) const TILE: usize = 512;
+use crate::Real;
+use crate::coherence::PairCosine;
+use crate::directions::Directions;
+use crate::kernel::{Extremes, SIDE, STRIP, StripLine, Tile, find_extremes, multiply, new_tile};
+use crate::parallel::{block_range, fold_blocks, map_blocks};
+use crate::quantized::{Quantized, SCALE};
+use crate::union_find::UnionFind;
 
-/// An extreme cosine and the other feature of its pair.
+/// Tiles of a row of tiles in one block of work.
+const TILES_PER_BLOCK: usize = 16;
+/// Features whose values are hashed in one block of work.
+const HASH_BLOCK: usize = 1024;
+
+/// A cosine and the other feature of its pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extreme {
     pub(crate) value: f64,
     pub(crate) index: usize,
 }
 
-/// What the pass finds, by feature.
-pub(crate) struct Pairs {
-    pub(crate) nearest: Vec<Option<Extreme>>,
-    pub(crate) most_opposed: Vec<Option<Extreme>>,
-    /// Clusters of the graph with an edge where cos^2 > threshold; all singletons without a threshold.
-    pub(crate) clusters: UnionFind,
+/// What is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PairSearch {
+    /// How many of the largest and of the smallest cosines of every feature.
+    pub(crate) neighbors: usize,
+    /// Edges are the pairs with cos^2 above this; there are none without it.
+    pub(crate) threshold: Option<f64>,
+    /// Whether the edges are listed, beside being counted.
+    pub(crate) list_edges: bool,
+    pub(crate) threads: usize,
 }
 
-/// Whether the largest or the smallest cosine is wanted: the smallest is the largest of the negated ones.
+/// What the pass finds. Features are numbered within those that were looked at.
+pub(crate) struct Pairs {
+    /// By feature, the largest cosine first, then the smallest index; fewer than asked for where there are no more others.
+    pub(crate) nearest: Vec<Vec<Extreme>>,
+    /// By feature, the smallest cosine first, then the smallest index.
+    pub(crate) most_opposed: Vec<Vec<Extreme>>,
+    /// The number of edges of every feature.
+    pub(crate) degrees: Vec<usize>,
+    /// Clusters of the graph; all singletons without a threshold.
+    pub(crate) clusters: UnionFind,
+    /// The edges with i < j in lexicographic order, if they were to be listed.
+    pub(crate) edges: Vec<PairCosine>,
+}
+
+/// Visits every pair of `features` once.
+pub(crate) fn visit_pairs<T: Real>(
+    directions: &Directions<'_, T>,
+    features: &[usize],
+    search: PairSearch,
+) -> Pairs {
+    let n = features.len();
+    let quantized = Quantized::new(directions, features, search.threads);
+    let pass = Pass {
+        directions,
+        features,
+        first_equal: first_equal(directions, features, search.threads),
+        edge: search
+            .threshold
+            .map(|t| EdgeRule::new(t, quantized.margin())),
+        list_edges: search.list_edges,
+        quantized,
+    };
+    let side = n.div_ceil(SIDE);
+    let blocks: Vec<(usize, Range<usize>)> = (0..side)
+        .flat_map(|i| {
+            (i..side)
+                .step_by(TILES_PER_BLOCK)
+                .map(move |j| (i, j..side.min(j + TILES_PER_BLOCK)))
+        })
+        .collect();
+    let new_state = || Found::new(&pass.quantized, search.neighbors);
+    let mut states = fold_blocks(search.threads, blocks.len(), new_state, |found, block| {
+        let (i, columns) = &blocks[block];
+        let rows = block_range(*i, SIDE, n);
+        pass.quantized.copy_strips(rows.clone(), &mut found.strips);
+        for j in columns.clone() {
+            pass.visit_tile(found, rows.clone(), block_range(j, SIDE, n));
+        }
+    })
+    .into_iter();
+    let mut merged = states.next().unwrap_or_else(new_state);
+    for found in states {
+        merged.absorb(found);
+    }
+    merged.edges.sort_by_key(|edge| (edge.i, edge.j));
+    Pairs {
+        nearest: merged.nearest.into_lists(),
+        most_opposed: merged.most_opposed.into_lists(),
+        degrees: merged.degrees,
+        clusters: merged.clusters,
+        edges: merged.edges,
+    }
+}
+
+/// What stays the same during the pass.
+struct Pass<'a, T> {
+    directions: &'a Directions<'a, T>,
+    features: &'a [usize],
+    quantized: Quantized,
+    /// For every feature the first one with the same values.
+    first_equal: Vec<usize>,
+    edge: Option<EdgeRule>,
+    list_edges: bool,
+}
+
+/// Which products are those of an edge.
+#[derive(Clone, Copy)]
+struct EdgeRule {
+    threshold: f64,
+    /// No pair with a product of at most this size is an edge.
+    possible: i32,
+    /// Every pair with a product above this size is one.
+    certain: i32,
+}
+
+impl EdgeRule {
+    fn new(threshold: f64, margin: i32) -> Self {
+        // Above a negative threshold is every pair of finite features, and nothing is above NaN; no product reaches 2 S^2.
+        let (root, certain) = if threshold < 0.0 {
+            (-2.0, 2.0)
+        } else if threshold.is_nan() {
+            (2.0, 2.0)
+        } else {
+            (threshold.sqrt().min(2.0), threshold.sqrt().min(2.0))
+        };
+        let product = |cosine: f64| (SCALE * SCALE * cosine) as i32;
+        Self {
+            threshold,
+            possible: product(root).saturating_sub(margin + 1),
+            certain: product(certain).saturating_add(margin + 1),
+        }
+    }
+}
+
+/// What one thread has found so far.
+struct Found {
+    nearest: Best,
+    most_opposed: Best,
+    degrees: Vec<usize>,
+    clusters: UnionFind,
+    edges: Vec<PairCosine>,
+    strips: Vec<StripLine>,
+    tile: Box<Tile>,
+    extremes: Extremes,
+    candidates: Vec<(i32, usize)>,
+}
+
+impl Found {
+    fn new(quantized: &Quantized, neighbors: usize) -> Self {
+        let n = quantized.n();
+        let best = |side| Best::new(side, n, neighbors, quantized.margin());
+        Self {
+            nearest: best(Side::Nearest),
+            most_opposed: best(Side::MostOpposed),
+            degrees: vec![0; n],
+            clusters: UnionFind::new(n),
+            edges: Vec::new(),
+            strips: quantized.new_strips(),
+            tile: new_tile(),
+            extremes: Extremes::new(),
+            candidates: Vec::new(),
+        }
+    }
+
+    fn absorb(&mut self, other: Self) {
+        self.nearest.absorb(&other.nearest);
+        self.most_opposed.absorb(&other.most_opposed);
+        for (degree, more) in self.degrees.iter_mut().zip(other.degrees) {
+            *degree += more;
+        }
+        self.clusters.absorb(&other.clusters);
+        self.edges.extend(other.edges);
+    }
+}
+
+/// Whether the largest or the smallest cosines are wanted: the smallest are the largest of the negated ones.
 #[derive(Clone, Copy)]
 enum Side {
     Nearest,
@@ -43,255 +200,281 @@ impl Side {
             Side::MostOpposed => -cosine,
         }
     }
+
+    fn oriented_product(self, product: i32) -> i32 {
+        match self {
+            Side::Nearest => product,
+            Side::MostOpposed => -product,
+        }
+    }
 }
 
-/// No candidate yet.
+/// The best others of every feature on one side. Values are oriented: larger is better on both sides.
+struct Best {
+    side: Side,
+    /// How many are kept for a feature.
+    count: usize,
+    margin: i32,
+    /// `count` places a feature, the best first, [`NONE`] in those not yet taken.
+    places: Vec<Extreme>,
+    /// No pair with an oriented product below this can enter the places of the feature.
+    floors: Vec<i32>,
+}
+
+/// A place not yet taken.
 const NONE: Extreme = Extreme {
     value: f64::NEG_INFINITY,
     index: usize::MAX,
 };
 
-/// Unit columns and what decides between their pairs.
-struct Search<'a> {
-    units: MatRef<'a, f64>,
-    /// For every column the first one with the same bits.
-    first_equal: Vec<usize>,
-    /// No tile value is further than this from the fixed-order dot product.
-    margin: f64,
-    threshold: Option<f64>,
-}
-
-/// What one thread has found so far. Values are oriented: larger is better on both sides.
-struct Found {
-    nearest: Vec<Extreme>,
-    most_opposed: Vec<Extreme>,
-    clusters: UnionFind,
-    tile: Mat<f64>,
-    row_high: Vec<f64>,
-    row_low: Vec<f64>,
-}
-
-/// Visits every pair of the unit columns `units` once, in tiles of `tile` x `tile` (a parameter for tests, otherwise [`TILE`]).
-pub(crate) fn visit_pairs(
-    units: MatRef<'_, f64>,
-    threshold: Option<f64>,
-    threads: usize,
-    tile: usize,
-) -> Pairs {
-    let (m, n) = units.shape();
-    let search = Search {
-        units,
-        first_equal: first_equal_columns(units),
-        // Twice the error bound of a product of m terms, for either way of adding them up.
-        margin: (4.0 * f64::EPSILON * m as f64).max(1e-12),
-        threshold,
-    };
-    let side = n.div_ceil(tile);
-    let tiles: Vec<(usize, usize)> = (0..side)
-        .flat_map(|j| (0..=j).map(move |i| (i, j)))
-        .collect();
-    let new_state = || Found {
-        nearest: vec![NONE; n],
-        most_opposed: vec![NONE; n],
-        clusters: UnionFind::new(n),
-        tile: Mat::zeros(tile.min(n), tile.min(n)),
-        row_high: vec![0.0; tile.min(n)],
-        row_low: vec![0.0; tile.min(n)],
-    };
-    let mut states = fold_blocks(threads, tiles.len(), new_state, |found, t| {
-        let (i, j) = tiles[t];
-        search.visit_tile(found, block_range(i, tile, n), block_range(j, tile, n));
-    })
-    .into_iter();
-    let mut merged = states.next().unwrap_or_else(new_state);
-    for found in states {
-        merge(&mut merged.nearest, &found.nearest);
-        merge(&mut merged.most_opposed, &found.most_opposed);
-        merged.clusters.absorb(&found.clusters);
-    }
-    let finish = |extremes: Vec<Extreme>, side: Side| {
-        extremes
-            .into_iter()
-            .map(|e| {
-                (e.index != NONE.index).then(|| Extreme {
-                    value: side.oriented(e.value),
-                    index: e.index,
-                })
-            })
-            .collect()
-    };
-    Pairs {
-        nearest: finish(merged.nearest, Side::Nearest),
-        most_opposed: finish(merged.most_opposed, Side::MostOpposed),
-        clusters: merged.clusters,
-    }
-}
-
-fn merge(into: &mut [Extreme], from: &[Extreme]) {
-    for (best, &other) in into.iter_mut().zip(from) {
-        best.improve(other);
-    }
-}
-
-impl Extreme {
-    /// Takes `other` if it is larger, or equal with a smaller index.
-    fn improve(&mut self, other: Extreme) {
-        if other.value > self.value || (other.value == self.value && other.index < self.index) {
-            *self = other;
+impl Best {
+    fn new(side: Side, n: usize, count: usize, margin: i32) -> Self {
+        // With no place every product is below the floor.
+        let floor = if count == 0 { i32::MAX } else { i32::MIN };
+        Self {
+            side,
+            count,
+            margin,
+            places: vec![NONE; n * count],
+            floors: vec![floor; n],
         }
     }
+
+    fn of(&self, own: usize) -> &[Extreme] {
+        &self.places[own * self.count..(own + 1) * self.count]
+    }
+
+    /// Takes `other` in if it belongs to the best of feature `own`.
+    fn improve(&mut self, own: usize, other: Extreme) {
+        let places = &mut self.places[own * self.count..(own + 1) * self.count];
+        let is_better = |place: &Extreme| {
+            other.value > place.value || (other.value == place.value && other.index < place.index)
+        };
+        let Some(at) = places.iter().position(is_better) else {
+            return;
+        };
+        places[at..].rotate_right(1);
+        places[at] = other;
+        let last = places[self.count - 1].value;
+        if last > f64::NEG_INFINITY {
+            self.floors[own] = ((SCALE * SCALE * last).floor() as i32).saturating_sub(self.margin);
+        }
+    }
+
+    fn absorb(&mut self, other: &Self) {
+        for own in 0..self.floors.len() {
+            for &extreme in other.of(own).iter().filter(|e| e.index != NONE.index) {
+                self.improve(own, extreme);
+            }
+        }
+    }
+
+    fn into_lists(self) -> Vec<Vec<Extreme>> {
+        (0..self.floors.len())
+            .map(|own| {
+                let found = self.of(own).iter().filter(|e| e.index != NONE.index);
+                found
+                    .map(|e| Extreme {
+                        value: self.side.oriented(e.value),
+                        index: e.index,
+                    })
+                    .collect()
+            })
+            .collect()
+    }
 }
 
-impl Search<'_> {
-    /// Rounding may leave the dot product of parallel unit vectors beyond 1; NaN stays.
+impl<T: Real> Pass<'_, T> {
     fn cosine(&self, i: usize, j: usize) -> f64 {
-        dot(column(self.units, i), column(self.units, j)).clamp(-1.0, 1.0)
+        self.directions.cosine(self.features[i], self.features[j])
     }
 
     /// One tile: rows `rows` and columns `columns` of the matrix of cosines, which are equal for a tile on the diagonal.
-    fn visit_tile(
-        &self,
-        found: &mut Found,
-        rows: std::ops::Range<usize>,
-        columns: std::ops::Range<usize>,
-    ) {
-        let mut tile = std::mem::replace(&mut found.tile, Mat::new());
-        product_into(
-            tile.submatrix_mut(0, 0, rows.len(), columns.len()),
-            self.units.subcols(rows.start, rows.len()).transpose(),
-            self.units.subcols(columns.start, columns.len()),
-        );
-        if rows == columns {
-            // Not a pair; no comparison with NaN is true.
-            for a in 0..rows.len() {
-                tile[(a, a)] = f64::NAN;
+    fn visit_tile(&self, found: &mut Found, rows: Range<usize>, columns: Range<usize>) {
+        let depth = self.quantized.depth();
+        let Found {
+            tile,
+            strips,
+            extremes,
+            candidates,
+            ..
+        } = found;
+        let panels = self.quantized.panels(columns.clone());
+        let n_strips = rows.len().div_ceil(STRIP);
+        multiply(&strips[..n_strips * depth], panels, depth, tile);
+        let is_diagonal = rows == columns;
+        for (a, row) in tile[..rows.len()].iter_mut().enumerate() {
+            // What an earlier tile left beyond the columns; the diagonal is no pair.
+            row[columns.len()..].fill(0);
+            if is_diagonal {
+                row[a] = 0;
             }
         }
-        found.row_high[..rows.len()].fill(f64::NEG_INFINITY);
-        found.row_low[..rows.len()].fill(f64::INFINITY);
-        for (b, j) in columns.clone().enumerate() {
-            let cosines = &tile.col_as_slice(b)[..rows.len()];
-            let (high, low) = extremes(cosines, &mut found.row_high, &mut found.row_low);
-            if high >= found.nearest[j].value - self.margin {
-                for (&cosine, i) in cosines.iter().zip(rows.clone()) {
-                    self.consider(&mut found.nearest[j], Side::Nearest, cosine, j, i);
-                }
-            }
-            if -low >= found.most_opposed[j].value - self.margin {
-                for (&cosine, i) in cosines.iter().zip(rows.clone()) {
-                    self.consider(&mut found.most_opposed[j], Side::MostOpposed, cosine, j, i);
-                }
-            }
-            let largest = high.max(-low);
-            if let Some(threshold) = self.threshold
-                && largest * largest > threshold - 4.0 * self.margin
-            {
-                for (&cosine, i) in cosines.iter().zip(rows.clone()) {
-                    if self.is_edge(cosine, threshold, i, j) {
-                        found.clusters.join(i, j);
-                    }
-                }
-            }
-        }
-        for (a, i) in rows.enumerate() {
-            if found.row_high[a] >= found.nearest[i].value - self.margin {
-                for (b, j) in columns.clone().enumerate() {
-                    self.consider(&mut found.nearest[i], Side::Nearest, tile[(a, b)], i, j);
-                }
-            }
-            if -found.row_low[a] >= found.most_opposed[i].value - self.margin {
-                for (b, j) in columns.clone().enumerate() {
-                    self.consider(
-                        &mut found.most_opposed[i],
-                        Side::MostOpposed,
-                        tile[(a, b)],
+        find_extremes(tile, rows.len(), extremes);
+        for (best, sign) in [(&mut found.nearest, 1), (&mut found.most_opposed, -1)] {
+            for (a, i) in rows.clone().enumerate() {
+                let high = if sign > 0 {
+                    extremes.row_high[a]
+                } else {
+                    -extremes.row_low[a]
+                };
+                if high >= best.floors[i] {
+                    let others = columns.clone().filter(|&j| j != i);
+                    let row = &tile[a];
+                    self.improve(
+                        best,
+                        candidates,
                         i,
+                        others.map(|j| (row[j - columns.start], j)),
+                    );
+                }
+            }
+            // A tile on the diagonal holds every pair twice.
+            if is_diagonal {
+                continue;
+            }
+            for (b, j) in columns.clone().enumerate() {
+                let high = if sign > 0 {
+                    extremes.column_high[b]
+                } else {
+                    -extremes.column_low[b]
+                };
+                if high >= best.floors[j] {
+                    let others = rows.clone();
+                    self.improve(
+                        best,
+                        candidates,
                         j,
+                        others.map(|i| (tile[i - rows.start][b], i)),
                     );
                 }
             }
         }
-        found.tile = tile;
+        if let Some(rule) = self.edge {
+            self.visit_edges(found, rule, rows, columns);
+        }
     }
 
-    /// Lets feature `other` be the best of feature `own` if the exact cosine says so.
-    fn consider(&self, best: &mut Extreme, side: Side, cosine: f64, own: usize, other: usize) {
-        let nominated = side.oriented(cosine) >= best.value - self.margin;
-        if !nominated {
-            return;
+    /// Lets those of `others` that may be among the best of feature `own` compete, the most promising first.
+    fn improve(
+        &self,
+        best: &mut Best,
+        candidates: &mut Vec<(i32, usize)>,
+        own: usize,
+        others: impl Iterator<Item = (i32, usize)>,
+    ) {
+        candidates.clear();
+        let floor = best.floors[own];
+        candidates.extend(
+            others
+                .map(|(product, other)| (best.side.oriented_product(product), other))
+                .filter(|&(product, _)| product >= floor),
+        );
+        // The best few first: they raise the floor, and little is left to be sorted.
+        let by_promise = |a: &(i32, usize), b: &(i32, usize)| b.0.cmp(&a.0).then(a.1.cmp(&b.1));
+        if candidates.len() > best.count {
+            candidates.select_nth_unstable_by(best.count - 1, by_promise);
+            self.compete(best, own, &candidates[..best.count]);
+            let floor = best.floors[own];
+            candidates.drain(..best.count);
+            candidates.retain(|&(product, _)| product >= floor);
         }
-        // Copies of one direction, of which a dictionary may hold thousands, are equal without a dot product.
-        let value = if best.index != NONE.index
-            && self.first_equal[other] == self.first_equal[best.index]
-        {
-            best.value
-        } else {
-            side.oriented(self.cosine(own, other))
-        };
-        best.improve(Extreme {
-            value,
-            index: other,
-        });
+        candidates.sort_unstable_by(by_promise);
+        self.compete(best, own, candidates);
     }
 
-    fn is_edge(&self, cosine: f64, threshold: f64, i: usize, j: usize) -> bool {
-        let square = cosine * cosine;
-        let doubt = 4.0 * self.margin;
-        if (square - threshold).abs() > doubt {
-            return square > threshold;
+    fn compete(&self, best: &mut Best, own: usize, candidates: &[(i32, usize)]) {
+        for &(product, other) in candidates {
+            if product < best.floors[own] {
+                continue;
+            }
+            // Copies of one direction, of which a dictionary may hold thousands, are equal without a dot product.
+            let class = self.first_equal[other];
+            let copy = best
+                .of(own)
+                .iter()
+                .find(|place| place.index != NONE.index && self.first_equal[place.index] == class);
+            let value = match copy {
+                Some(place) => place.value,
+                None => best.side.oriented(self.cosine(own, other)),
+            };
+            best.improve(
+                own,
+                Extreme {
+                    value,
+                    index: other,
+                },
+            );
         }
-        if cosine.is_nan() {
-            return false;
+    }
+
+    fn visit_edges(
+        &self,
+        found: &mut Found,
+        rule: EdgeRule,
+        rows: Range<usize>,
+        columns: Range<usize>,
+    ) {
+        for (a, i) in rows.enumerate() {
+            let (high, low) = (found.extremes.row_high[a], found.extremes.row_low[a]);
+            if high.max(-low) <= rule.possible {
+                continue;
+            }
+            for (b, j) in columns.clone().enumerate() {
+                let size = found.tile[a][b].abs();
+                // Every pair of a tile on the diagonal once.
+                if size <= rule.possible || j <= i {
+                    continue;
+                }
+                if size <= rule.certain {
+                    let exact = self.cosine(i, j);
+                    if exact.is_nan() || exact * exact <= rule.threshold {
+                        continue;
+                    }
+                }
+                found.degrees[i] += 1;
+                found.degrees[j] += 1;
+                found.clusters.join(i, j);
+                if self.list_edges {
+                    let value = self.cosine(i, j);
+                    found.edges.push(PairCosine { value, i, j });
+                }
+            }
         }
-        let exact = self.cosine(i, j);
-        exact * exact > threshold
     }
 }
 
-/// The largest and the smallest of `cosines`, element by element also gathered in `row_high` and `row_low`; NaN is passed over.
-fn extremes(cosines: &[f64], row_high: &mut [f64], row_low: &mut [f64]) -> (f64, f64) {
-    const LANES: usize = 8;
-    // A comparison and a choice is one instruction per vector; `f64::max` is several.
-    let larger = |x: f64, y: f64| if x > y { x } else { y };
-    let smaller = |x: f64, y: f64| if x < y { x } else { y };
-    let mut high = [f64::NEG_INFINITY; LANES];
-    let mut low = [f64::INFINITY; LANES];
-    let n = cosines.len();
-    let (chunks, rest) = cosines.as_chunks::<LANES>();
-    let (high_chunks, high_rest) = row_high[..n].as_chunks_mut::<LANES>();
-    let (low_chunks, low_rest) = row_low[..n].as_chunks_mut::<LANES>();
-    for ((x, row_high), row_low) in chunks.iter().zip(high_chunks).zip(low_chunks) {
-        for lane in 0..LANES {
-            row_high[lane] = larger(x[lane], row_high[lane]);
-            row_low[lane] = smaller(x[lane], row_low[lane]);
-            high[lane] = larger(x[lane], high[lane]);
-            low[lane] = smaller(x[lane], low[lane]);
-        }
-    }
-    for (lane, &x) in rest.iter().enumerate() {
-        high_rest[lane] = larger(x, high_rest[lane]);
-        low_rest[lane] = smaller(x, low_rest[lane]);
-        high[lane] = larger(x, high[lane]);
-        low[lane] = smaller(x, low[lane]);
-    }
-    (
-        high.into_iter().fold(f64::NEG_INFINITY, larger),
-        low.into_iter().fold(f64::INFINITY, smaller),
-    )
-}
-
-/// For every column the index of the first column with equal elements.
-fn first_equal_columns(units: MatRef<'_, f64>) -> Vec<usize> {
+/// For every feature the first one with equal values.
+fn first_equal<T: Real>(
+    directions: &Directions<'_, T>,
+    features: &[usize],
+    threads: usize,
+) -> Vec<usize> {
+    let n = features.len();
+    let hashes = map_blocks(threads, n.div_ceil(HASH_BLOCK), |block| {
+        block_range(block, HASH_BLOCK, n)
+            .map(|a| hash(directions.column(features[a])))
+            .collect::<Vec<u64>>()
+    })
+    .concat();
+    let equal = |a: usize, b: usize| {
+        let (x, y) = (
+            directions.column(features[a]),
+            directions.column(features[b]),
+        );
+        x.iter().zip(y).all(|(x, y)| x.to_f64() == y.to_f64())
+    };
     let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
-    (0..units.ncols())
-        .map(|j| {
-            let values = column(units, j);
-            let same_hash = by_hash.entry(hash(values)).or_default();
-            match same_hash.iter().find(|&&i| column(units, i) == values) {
+    hashes
+        .into_iter()
+        .enumerate()
+        .map(|(a, hash)| {
+            let same_hash = by_hash.entry(hash).or_default();
+            match same_hash.iter().find(|&&first| equal(first, a)) {
                 Some(&first) => first,
                 None => {
-                    same_hash.push(j);
-                    j
+                    same_hash.push(a);
+                    a
                 }
             }
         })
@@ -299,91 +482,151 @@ fn first_equal_columns(units: MatRef<'_, f64>) -> Vec<usize> {
 }
 
 /// FNV-1a over the values; zero of either sign is equal.
-fn hash(values: &[f64]) -> u64 {
-    values.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &x| {
-        ((hash ^ (x + 0.0).to_bits()).wrapping_mul(0x0000_0100_0000_01b3)).rotate_left(29)
+fn hash<T: Real>(values: &[T]) -> u64 {
+    values.iter().fold(0xcbf2_9ce4_8422_2325, |hash, x| {
+        ((hash ^ (x.to_f64() + 0.0).to_bits()).wrapping_mul(0x0000_0100_0000_01b3)).rotate_left(29)
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unit_directions;
+    use faer::{Mat, MatRef};
     use proptest::prelude::*;
-    use superposition_testkit::strategy;
+    use superposition_testkit::{geometry, strategy};
 
-    fn exact_cosine(units: MatRef<'_, f64>, i: usize, j: usize) -> f64 {
-        dot(column(units, i), column(units, j)).clamp(-1.0, 1.0)
+    /// What the pass promises, by two loops over the deciding dot product.
+    fn naive(directions: &Directions<'_, f64>, features: &[usize], search: PairSearch) -> Pairs {
+        let n = features.len();
+        let cosine = |i: usize, j: usize| directions.cosine(features[i], features[j]);
+        let best = |i: usize, sign: f64| {
+            let mut all: Vec<Extreme> = (0..n)
+                .filter(|&j| j != i && !cosine(i, j).is_nan())
+                .map(|j| Extreme {
+                    value: cosine(i, j),
+                    index: j,
+                })
+                .collect();
+            // A stable sort keeps the order of the index among equals.
+            all.sort_by(|a, b| (sign * b.value).total_cmp(&(sign * a.value)));
+            all.truncate(search.neighbors);
+            all
+        };
+        let mut pairs = Pairs {
+            nearest: (0..n).map(|i| best(i, 1.0)).collect(),
+            most_opposed: (0..n).map(|i| best(i, -1.0)).collect(),
+            degrees: vec![0; n],
+            clusters: UnionFind::new(n),
+            edges: Vec::new(),
+        };
+        for i in 0..n {
+            for j in i + 1..n {
+                let value = cosine(i, j);
+                if search.threshold.is_some_and(|t| value * value > t) {
+                    pairs.degrees[i] += 1;
+                    pairs.degrees[j] += 1;
+                    pairs.clusters.join(i, j);
+                    pairs.edges.push(PairCosine { value, i, j });
+                }
+            }
+        }
+        pairs
     }
 
-    /// What the pass promises, by two loops over the fixed-order dot product.
-    fn naive(units: MatRef<'_, f64>) -> (Vec<Option<Extreme>>, Vec<Option<Extreme>>) {
-        let n = units.ncols();
-        let extreme = |sign: f64, i: usize| {
-            let mut best = NONE;
-            for j in (0..n).filter(|&j| j != i) {
-                let value = sign * exact_cosine(units, i, j);
-                best.improve(Extreme { value, index: j });
-            }
-            (n > 1).then_some(Extreme {
-                value: sign * best.value,
-                index: best.index,
-            })
-        };
-        (
-            (0..n).map(|i| extreme(1.0, i)).collect(),
-            (0..n).map(|i| extreme(-1.0, i)).collect(),
-        )
+    fn assert_naive(w: MatRef<'_, f64>, search: PairSearch) {
+        let directions = Directions::new(w, 1);
+        let features = directions.represented(0.0);
+        let found = visit_pairs(&directions, &features, search);
+        let expected = naive(&directions, &features, search);
+        // Zeros of either sign are equal here, and only there do bits differ.
+        assert_eq!(found.nearest, expected.nearest);
+        assert_eq!(found.most_opposed, expected.most_opposed);
+        assert_eq!(found.degrees, expected.degrees);
+        assert_eq!(found.clusters.labels(), expected.clusters.labels());
+        assert_eq!(found.edges, expected.edges);
+    }
+
+    fn search(neighbors: usize, threshold: f64, threads: usize) -> PairSearch {
+        PairSearch {
+            neighbors,
+            threshold: Some(threshold),
+            list_edges: true,
+            threads,
+        }
     }
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(128))]
 
-        /// Small tiles, so that a small input goes through many; rows and columns at the edges included.
         #[test]
-        fn any_tile_and_any_number_of_threads_give_the_naive_result(
+        fn any_search_gives_the_naive_result(
             w in strategy::dictionary(5, 40),
-            tile in 1_usize..20,
+            neighbors in 0_usize..5,
             threads in 1_usize..4,
             threshold in 0.0_f64..1.0,
         ) {
-            let units = unit_directions(w.as_ref());
-            let units = units.as_ref();
-            let found = visit_pairs(units, Some(threshold), threads, tile);
-            let (nearest, most_opposed) = naive(units);
-            prop_assert_eq!(found.nearest, nearest);
-            prop_assert_eq!(found.most_opposed, most_opposed);
-            let mut clusters = UnionFind::new(units.ncols());
-            for j in 0..units.ncols() {
-                for i in 0..j {
-                    let cosine = exact_cosine(units, i, j);
-                    if cosine * cosine > threshold {
-                        clusters.join(i, j);
-                    }
-                }
-            }
-            prop_assert_eq!(found.clusters.labels(), clusters.labels());
+            assert_naive(w.as_ref(), search(neighbors, threshold, threads));
         }
     }
 
+    /// Sizes around the tiles, so that there are tiles beside the diagonal, and ragged ones.
     #[test]
-    fn extremes_pass_over_nan_at_any_length() {
-        for n in 0..30 {
-            let mut values: Vec<f64> = (0..n).map(|i| f64::from((i * 7) % 11) - 5.0).collect();
-            if n > 2 {
-                values[2] = f64::NAN;
-            }
-            let (mut high, mut low) = (
-                vec![f64::NEG_INFINITY; n as usize],
-                vec![f64::INFINITY; n as usize],
-            );
-            let found = extremes(&values, &mut high, &mut low);
-            let finite = || values.iter().copied().filter(|x| !x.is_nan());
-            assert_eq!(found.0, finite().fold(f64::NEG_INFINITY, f64::max));
-            assert_eq!(found.1, finite().fold(f64::INFINITY, f64::min));
-            for (i, &x) in values.iter().enumerate() {
-                assert!(x.is_nan() && high[i] == f64::NEG_INFINITY || high[i] == x && low[i] == x);
+    fn several_tiles_give_the_naive_result() {
+        for (seed, (m, n)) in [
+            (6, SIDE - 1),
+            (3, SIDE + 1),
+            (17, 2 * SIDE + 7),
+            (2, 3 * SIDE),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let w = geometry::random_gaussian(m, n, seed as u64);
+            for threads in [1, 3] {
+                assert_naive(w.as_ref(), search(3, 0.2, threads));
             }
         }
+    }
+
+    /// Cosines that differ by far less than the margin, by a few units in the last place, and not at all.
+    #[test]
+    fn near_ties_are_decided_by_the_dot_product() {
+        let base = geometry::random_gaussian(9, 30, 5);
+        let noise = geometry::random_gaussian(9, 400, 6);
+        for size in [0.0, 1e-15, 1e-12, 1e-8, 1e-5] {
+            let w = Mat::from_fn(9, 400, |k, j| {
+                // Signs differ, so that both sides and the edges have their ties.
+                let sign = if j % 7 < 3 { -1.0 } else { 1.0 };
+                sign * (base[(k, j % 30)] + size * noise[(k, j)])
+            });
+            assert_naive(w.as_ref(), search(4, 0.25, 2));
+        }
+    }
+
+    /// The cosine of features 0 and 1 is on the threshold to the bit, of others next to it.
+    #[test]
+    fn a_threshold_is_exclusive_to_the_bit() {
+        let w = geometry::random_gaussian(12, 25, 8);
+        let directions = Directions::new(w.as_ref(), 1);
+        let cosine = directions.cosine(0, 1);
+        for threshold in [
+            cosine * cosine,
+            (cosine * cosine).next_down(),
+            (cosine * cosine).next_up(),
+        ] {
+            assert_naive(w.as_ref(), search(1, threshold, 1));
+        }
+        for threshold in [-1.0, 0.0, 1.0, 2.0, f64::NAN] {
+            assert_naive(w.as_ref(), search(1, threshold, 1));
+        }
+    }
+
+    /// Thousands of copies of a few directions need no dot product for each pair.
+    #[test]
+    fn copies_are_found_in_the_order_of_their_indices() {
+        let base = geometry::random_gaussian(4, 3, 1);
+        let n = 2 * SIDE + 5;
+        let w = Mat::from_fn(4, n, |k, j| base[(k, j % 3)]);
+        assert_naive(w.as_ref(), search(5, 0.5, 2));
     }
 }

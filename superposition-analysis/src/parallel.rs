@@ -1,5 +1,6 @@
 //! Blocks of work over scoped threads, with results that do not depend on how many there are.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -52,6 +53,29 @@ pub(crate) fn map_blocks<R: Send>(
     let mut results: Vec<(usize, R)> = states.into_iter().flatten().collect();
     results.sort_by_key(|&(block, _)| block);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Calls `work(block, part)` once for every part of `slice`, all of `size` elements but the last.
+pub(crate) fn for_parts<T: Send>(
+    threads: usize,
+    slice: &mut [T],
+    size: usize,
+    work: impl Fn(usize, &mut [T]) + Sync,
+) {
+    let n_parts = slice.len().div_ceil(size);
+    let parts = Mutex::new(slice.chunks_mut(size).enumerate());
+    fold_blocks(
+        threads,
+        n_parts,
+        || (),
+        |(), _| {
+            // Released before the work.
+            let next = parts.lock().expect("taking a part does not panic").next();
+            if let Some((block, part)) = next {
+                work(block, part);
+            }
+        },
+    );
 }
 
 /// The range of block `block` when `0..n` is cut into blocks of `size`.

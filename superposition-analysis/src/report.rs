@@ -5,7 +5,9 @@ use crate::coherence::{PairCosine, RepresentedPairs};
 use crate::dimensionality::{dimensionality_of, dimensions_per_feature_of};
 use crate::directions::Directions;
 use crate::frame::tightness_of;
-use crate::interference::{interference_of_units, mean, mean_interference_tight, welch_bound};
+use crate::interference::{interference_of, mean, mean_interference_tight, welch_bound};
+use crate::neighbors::Neighbors;
+use crate::pairs::PairSearch;
 use crate::{AnalysisError, Real, check_finite};
 use faer::MatRef;
 
@@ -28,6 +30,10 @@ pub struct AnalysisOptions {
     pub min_norm: f64,
     /// Two features are in one cluster if their cos^2 is above this. Default 0.5. In [0, 1].
     pub cluster_threshold: f64,
+    /// How many of the nearest and of the most opposed features are listed for each. Default 1.
+    pub neighbors: usize,
+    /// Whether pairs are compared one by one. By default they are.
+    pub pairs: PairStatistics,
     /// Number of threads, at least 1. Default 1. It changes no bit of the results, and is not serialized.
     #[cfg_attr(feature = "serde", serde(skip, default = "one_thread"))]
     pub threads: usize,
@@ -43,6 +49,8 @@ impl Default for AnalysisOptions {
         Self {
             min_norm: 0.0,
             cluster_threshold: 0.5,
+            neighbors: 1,
+            pairs: PairStatistics::Compared,
             threads: 1,
         }
     }
@@ -62,6 +70,18 @@ impl AnalysisOptions {
             cluster_threshold,
             ..self
         }
+    }
+
+    /// The same with another number of neighbours.
+    #[must_use]
+    pub fn with_neighbors(self, neighbors: usize) -> Self {
+        Self { neighbors, ..self }
+    }
+
+    /// The same with pairs compared or not.
+    #[must_use]
+    pub fn with_pairs(self, pairs: PairStatistics) -> Self {
+        Self { pairs, ..self }
     }
 
     /// The same with another number of threads.
@@ -93,6 +113,21 @@ impl AnalysisOptions {
         }
         Ok(())
     }
+}
+
+/// Whether [`analyze`] compares every pair of features, in O(n^2 m), or stays with what sums over pairs say, in O(n m^2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(rename_all = "snake_case")
+)]
+pub enum PairStatistics {
+    /// Extreme cosines, neighbours, degrees and clusters are found.
+    #[default]
+    Compared,
+    /// They are left out: `None` or empty.
+    Skipped,
 }
 
 /// Mean, spread and range of the feature norms.
@@ -142,13 +177,15 @@ pub struct FeatureRow {
     pub min_cosine: Option<f64>,
     /// The feature with that cosine; the smallest index among equals.
     pub most_opposed: Option<usize>,
+    /// The number of other represented features with cos^2 above the threshold of the clusters; `None` if it is not represented.
+    pub degree: Option<usize>,
     /// Its cluster, numbered from 0 in the order of their smallest members; `None` if it is not represented.
     pub cluster: Option<usize>,
 }
 
 /// What [`analyze`] finds about a dictionary.
 ///
-/// With the feature `serde` the keys of the JSON object are the names of the fields; `features` is left out.
+/// With the feature `serde` the keys of the JSON object are the names of the fields; `features` and `neighbors` are left out.
 /// Norm-weighted quantities (norms, `frobenius_sq`, dimensionalities, frame potential and tightness) are over all features;
 /// what is about pairs of directions is over the represented ones, `mean_interference_all` excepted.
 ///
@@ -203,11 +240,16 @@ pub struct DictionaryReport {
     pub frame_potential: f64,
     /// The frame potential over its smallest possible value; `None` for a zero matrix.
     pub tightness: Option<f64>,
-    /// The clusters of represented features.
-    pub clusters: ClusterSummary,
+    /// The mean number of other represented features with cos^2 above the threshold of the clusters; `None` without a represented feature.
+    pub mean_degree: Option<f64>,
+    /// The clusters of represented features; `None` if pairs were not compared.
+    pub clusters: Option<ClusterSummary>,
     /// A row for every feature, in order.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub features: Vec<FeatureRow>,
+    /// The nearest and the most opposed features of every one, as many as the options say; empty if pairs were not compared.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub neighbors: Vec<Neighbors>,
 }
 
 impl DictionaryReport {
@@ -224,11 +266,11 @@ impl DictionaryReport {
     }
 }
 
-/// Analyses the m x n matrix W, whose columns are feature directions, in one pass.
+/// Analyses the m x n matrix W, whose columns are feature directions, in one call.
 ///
-/// The caller's values are read in place and copied once, normalised, to f64.
-/// Sums over pairs go through the m x m frame operator; the extreme pairs and the clusters come from blocks of cosines, so the n x n matrix never exists.
-/// O(n^2 m) time divided by `threads`, O(n m + m^2) memory: a quarter of a GiB for 30,522 features in 384 dimensions.
+/// The caller's values are read in place.
+/// Sums over pairs go through the m x m frame operator; the extreme pairs and the clusters come from blocks of products of 16-bit integers, which the f64 dot product of the stored values decides, so the n x n matrix never exists.
+/// O(n^2 m) time divided by `threads`; memory of half an f32 copy of W and a few m x m matrices.
 /// The bits of the result do not depend on `threads`.
 ///
 /// A dictionary of extreme scale may have a `frobenius_sq` or `frame_potential` of 0 or infinity; all ratios are right even then.
@@ -259,10 +301,10 @@ pub fn analyze<T: Real>(
 }
 
 /// Checks the options and the matrix, and takes the matrix apart.
-pub(crate) fn checked_directions<T: Real>(
-    w: MatRef<'_, T>,
+pub(crate) fn checked_directions<'a, T: Real>(
+    w: MatRef<'a, T>,
     options: &AnalysisOptions,
-) -> Result<Directions, AnalysisError> {
+) -> Result<Directions<'a, T>, AnalysisError> {
     options.validate()?;
     let (m, n) = w.shape();
     if m == 0 || n == 0 {
@@ -272,15 +314,15 @@ pub(crate) fn checked_directions<T: Real>(
         });
     }
     check_finite(w)?;
-    Ok(Directions::new(w))
+    Ok(Directions::new(w, options.threads))
 }
 
 /// As [`analyze`], from what [`checked_directions`] returns.
-pub(crate) fn analyze_directions(
-    directions: &Directions,
+pub(crate) fn analyze_directions<T: Real>(
+    directions: &Directions<'_, T>,
     options: &AnalysisOptions,
 ) -> DictionaryReport {
-    let (m, n) = directions.units.shape();
+    let (m, n) = (directions.n_hidden(), directions.n_features());
     let represented = directions.represented(options.min_norm);
 
     let frame = directions.frame(options.threads);
@@ -288,29 +330,48 @@ pub(crate) fn analyze_directions(
     let potential = frame.potential();
     drop(frame);
     let interference = Interference::new(directions, &represented, options.threads);
-    let pairs = RepresentedPairs::new(
-        directions,
-        &represented,
-        Some(options.cluster_threshold),
-        options.threads,
-    );
-    let clusters = Clusters {
+    let pairs = (options.pairs == PairStatistics::Compared).then(|| {
+        let search = PairSearch {
+            // The extremes are wanted in any case.
+            neighbors: options.neighbors.max(1),
+            threshold: Some(options.cluster_threshold),
+            list_edges: false,
+            threads: options.threads,
+        };
+        RepresentedPairs::new(directions, &represented, search)
+    });
+    let pairs = pairs.as_ref();
+    let clusters = pairs.map(|pairs| Clusters {
         threshold: options.cluster_threshold,
         labels: pairs.clusters.clone(),
+    });
+    let mean_degree = pairs
+        .filter(|_| !represented.is_empty())
+        .map(|pairs| pairs.degrees.iter().sum::<usize>() as f64 / represented.len() as f64);
+    let neighbors = match pairs {
+        Some(pairs) if options.neighbors > 0 => (0..n).map(|i| Neighbors::of(pairs, i)).collect(),
+        _ => Vec::new(),
     };
     let frobenius_sq: f64 = directions.relative.iter().map(|r| r * r).sum();
 
     let features = (0..n)
-        .map(|i| FeatureRow {
-            feature: i,
-            norm: directions.norms[i],
-            dimensionality: dimensionality[i],
-            mean_interference: interference.by_feature[i],
-            max_cosine: pairs.nearest[i].map(|e| e.value),
-            nearest: pairs.nearest[i].map(|e| e.index),
-            min_cosine: pairs.most_opposed[i].map(|e| e.value),
-            most_opposed: pairs.most_opposed[i].map(|e| e.index),
-            cluster: pairs.clusters[i],
+        .map(|i| {
+            let nearest = pairs.and_then(|pairs| pairs.nearest[i].first());
+            let most_opposed = pairs.and_then(|pairs| pairs.most_opposed[i].first());
+            let cluster = pairs.and_then(|pairs| pairs.clusters[i]);
+            FeatureRow {
+                feature: i,
+                norm: directions.norms[i],
+                dimensionality: dimensionality[i],
+                mean_interference: interference.by_feature[i],
+                max_cosine: nearest.map(|e| e.value),
+                nearest: nearest.map(|e| e.index),
+                min_cosine: most_opposed.map(|e| e.value),
+                most_opposed: most_opposed.map(|e| e.index),
+                // Only a represented feature is in a cluster.
+                degree: cluster.and(pairs).map(|pairs| pairs.degrees[i]),
+                cluster,
+            }
         })
         .collect();
 
@@ -332,14 +393,16 @@ pub(crate) fn analyze_directions(
         mean_interference_all: interference.all,
         mean_interference_chance: 1.0 / m as f64,
         mean_interference_tight: mean_interference_tight(represented.len(), m),
-        coherence: pairs.coherence(),
-        max_cosine: pairs.max_cosine(),
-        min_cosine: pairs.min_cosine(),
+        coherence: pairs.and_then(RepresentedPairs::coherence),
+        max_cosine: pairs.and_then(RepresentedPairs::max_cosine),
+        min_cosine: pairs.and_then(RepresentedPairs::min_cosine),
         welch_bound: welch_bound(represented.len(), m),
         frame_potential: directions.rescale(potential, 4),
         tightness: tightness_of(directions, potential),
-        clusters: clusters.summary(),
+        mean_degree,
+        clusters: clusters.map(|clusters| clusters.summary()),
         features,
+        neighbors,
     }
 }
 
@@ -352,36 +415,33 @@ struct Interference {
 }
 
 impl Interference {
-    fn new(directions: &Directions, represented: &[usize], threads: usize) -> Self {
+    fn new<T: Real>(directions: &Directions<'_, T>, represented: &[usize], threads: usize) -> Self {
         let n = directions.n_features();
-        let units = directions.units.as_ref();
-        if represented.len() == n {
-            let by_feature = interference_of_units(units, &vec![1.0; n], threads);
-            let mean = mean(&by_feature);
-            return Self {
-                by_feature,
-                represented: mean,
-                all: mean,
-            };
-        }
-        let ones = vec![1.0; represented.len()];
-        let gathered = directions.gather(represented);
-        let means = interference_of_units(gathered.as_ref(), &ones, threads);
-        let mut by_feature = vec![0.0; n];
-        for (&i, &mean) in represented.iter().zip(&means) {
-            by_feature[i] = mean;
-        }
-        let all = interference_of_units(units, &directions.unit_weights(), threads);
+        let mut weights = vec![0.0; n];
+        represented.iter().for_each(|&i| weights[i] = 1.0);
+        let by_feature = interference_of(directions, &weights, represented.len(), threads);
+        let total: f64 = represented.iter().map(|&i| by_feature[i]).sum();
+        let mean_represented = total / represented.len().max(1) as f64;
+        let all = if represented.len() == n {
+            mean_represented
+        } else {
+            mean(&interference_of(
+                directions,
+                &directions.unit_weights(),
+                n,
+                threads,
+            ))
+        };
         Self {
             by_feature,
-            represented: mean(&means),
-            all: mean(&all),
+            represented: mean_represented,
+            all,
         }
     }
 }
 
 /// Computed from the scaled norms, whose squares neither overflow nor underflow.
-fn summarize_norms(directions: &Directions) -> NormSummary {
+fn summarize_norms<T: Real>(directions: &Directions<'_, T>) -> NormSummary {
     let scaled = &directions.relative;
     let mean = mean(scaled);
     let variance =

@@ -1,9 +1,9 @@
 //! Similarity of two representations of the same items.
 
 use crate::Real;
-use crate::directions::{Directions, center};
-use crate::linalg::{dot, product};
-use crate::weighted_frame::column;
+use crate::directions::{Directions, center, column};
+use crate::kernel::dot;
+use crate::linalg::product;
 use faer::{Mat, MatRef};
 
 /// Linear centred kernel alignment of two representations, in [0, 1]:
@@ -105,13 +105,16 @@ fn centered<T: Real>(w: MatRef<'_, T>) -> Option<Mat<f64>> {
         return None;
     }
     let mut columns = center(w);
-    let directions = Directions::new(columns.as_ref());
-    if directions.norms.iter().all(|&norm| norm == 0.0) {
-        return None;
-    }
+    let exponent = {
+        let directions = Directions::new(columns.as_ref(), 1);
+        if directions.norms.iter().all(|&norm| norm == 0.0) {
+            return None;
+        }
+        directions.exponent
+    };
     for j in 0..columns.ncols() {
         for x in columns.col_as_slice_mut(j) {
-            *x = directions.rescale(*x, -1);
+            *x = libm::scalbn(*x, -exponent);
         }
     }
     Some(columns)

@@ -1,12 +1,15 @@
 //! Sums over all pairs of a row, through the frame operator where that is accurate and directly where it is not.
 
-use crate::linalg::{dot, product, product_into};
+use crate::Real;
+use crate::directions::Directions;
+use crate::kernel::dot;
+use crate::linalg::{add_lower_gram, lower_product_into, product_into};
 use crate::parallel::{block_range, map_blocks};
 use faer::{Mat, MatRef};
 
-/// Columns of the frame operator that one block of work computes.
-const OPERATOR_BLOCK: usize = 64;
-/// Features that one block of work takes through the frame operator.
+/// Features whose products are added up before they join the frame operator.
+const CHUNK: usize = 4096;
+/// Features that are copied, or taken through the frame operator, at once.
 const FEATURE_BLOCK: usize = 512;
 /// Features whose rows of the Gram matrix are summed directly in one block of work.
 const DIRECT_BLOCK: usize = 128;
@@ -23,28 +26,32 @@ pub(crate) enum Unit {
 }
 
 /// Unit directions `u_i` with weights `r_i` (norms, or ones), and their frame operator `$F = \sum_i r_i^2 u_i u_i^T$` where n > m.
-pub(crate) struct WeightedFrame<'a> {
-    units: MatRef<'a, f64>,
+pub(crate) struct WeightedFrame<'a, T> {
+    directions: &'a Directions<'a, T>,
     weights: &'a [f64],
     /// The weights times any common factor, for ratios: unlike `weights` never 0 beside a direction.
     unscaled: &'a [f64],
     threads: usize,
-    /// m x m; `None` where n <= m, since then the n x n Gram matrix is the smaller one and its rows are summed directly.
+    /// The lower triangle of the m x m operator; `None` where n <= m, since then the n x n Gram matrix is the smaller one and its rows are summed directly.
     operator: Option<Mat<f64>>,
 }
 
-impl<'a> WeightedFrame<'a> {
+impl<'a, T: Real> WeightedFrame<'a, T> {
     pub(crate) fn new(
-        units: MatRef<'a, f64>,
+        directions: &'a Directions<'a, T>,
         weights: &'a [f64],
         unscaled: &'a [f64],
         threads: usize,
     ) -> Self {
-        assert_eq!(units.ncols(), weights.len(), "one weight per direction");
-        let operator = (units.ncols() > units.nrows())
-            .then(|| operator(weighted(units, weights).as_ref(), threads));
+        assert_eq!(
+            directions.n_features(),
+            weights.len(),
+            "one weight per direction"
+        );
+        let operator = (directions.n_features() > directions.n_hidden())
+            .then(|| lower_operator(directions, weights, threads));
         Self {
-            units,
+            directions,
             weights,
             unscaled,
             threads,
@@ -63,7 +70,8 @@ impl<'a> WeightedFrame<'a> {
         match &self.operator {
             None => direct.extend(0..n),
             Some(operator) => {
-                let error = relative_error(self.units.nrows(), n) * norm_sq(operator).sqrt();
+                let m = self.directions.n_hidden();
+                let error = relative_error(m, n) * norm_sq(operator).sqrt();
                 for (i, total) in self.quadratic_forms(operator).into_iter().enumerate() {
                     let own = self.weights[i];
                     let others = total - own * own;
@@ -100,15 +108,19 @@ impl<'a> WeightedFrame<'a> {
         }
     }
 
-    /// `u_i^T F u_i` for every i.
+    /// `u_i^T F u_i` for every i: twice the product with the lower triangle whose diagonal is halved.
     fn quadratic_forms(&self, operator: &Mat<f64>) -> Vec<f64> {
-        let n = self.units.ncols();
+        let (m, n) = (self.directions.n_hidden(), self.weights.len());
+        let mut halved = operator.clone();
+        (0..m).for_each(|k| halved[(k, k)] /= 2.0);
         let blocks = map_blocks(self.threads, n.div_ceil(FEATURE_BLOCK), |block| {
             let range = block_range(block, FEATURE_BLOCK, n);
-            let units = self.units.subcols(range.start, range.len());
-            let images = product(operator.as_ref(), units);
+            let mut units = Mat::zeros(m, range.len());
+            let mut images = Mat::zeros(m, range.len());
+            self.directions.copy_units(range.clone(), units.as_mut());
+            lower_product_into(images.as_mut(), halved.as_ref(), units.as_ref());
             (0..range.len())
-                .map(|j| dot(column(units, j), images.col_as_slice(j)))
+                .map(|j| 2.0 * dot(units.col_as_slice(j), images.col_as_slice(j)))
                 .collect::<Vec<f64>>()
         });
         blocks.concat()
@@ -125,22 +137,19 @@ impl<'a> WeightedFrame<'a> {
 
     /// The rows of a few features, over tiles of columns so that no row is held whole.
     fn direct_block(&self, features: &[usize], unit: Unit) -> Vec<f64> {
-        let (m, n) = self.units.shape();
-        let mut rows = Mat::<f64>::zeros(m, features.len());
-        for (b, &i) in features.iter().enumerate() {
-            rows.col_as_slice_mut(b)
-                .copy_from_slice(column(self.units, i));
-        }
+        let (m, n) = (self.directions.n_hidden(), self.weights.len());
+        let mut rows = Mat::zeros(m, features.len());
+        self.directions
+            .copy_units(features.iter().copied(), rows.as_mut());
+        let mut units = Mat::zeros(m, FEATURE_BLOCK.min(n));
         let mut tile = Mat::<f64>::zeros(FEATURE_BLOCK.min(n), features.len());
         let mut sums = vec![0.0; features.len()];
         for block in 0..n.div_ceil(FEATURE_BLOCK) {
             let range = block_range(block, FEATURE_BLOCK, n);
+            let mut units = units.subcols_mut(0, range.len());
+            self.directions.copy_units(range.clone(), units.as_mut());
             let mut cosines = tile.subrows_mut(0, range.len());
-            product_into(
-                cosines.as_mut(),
-                self.units.subcols(range.start, range.len()).transpose(),
-                rows.as_ref(),
-            );
+            product_into(cosines.as_mut(), units.as_ref().transpose(), rows.as_ref());
             for (b, &i) in features.iter().enumerate() {
                 let (weights, reference) = match unit {
                     Unit::Weights => (self.weights, 1.0),
@@ -168,51 +177,84 @@ fn relative_error(m: usize, n: usize) -> f64 {
     f64::EPSILON * terms
 }
 
-/// The columns `r_j u_j`.
-fn weighted(units: MatRef<'_, f64>, weights: &[f64]) -> Mat<f64> {
-    let mut columns = units.to_owned();
-    for (j, &weight) in weights.iter().enumerate() {
-        columns
-            .col_as_slice_mut(j)
-            .iter_mut()
-            .for_each(|x| *x *= weight);
-    }
-    columns
-}
-
-/// The frame operator `w w^T`, in blocks of columns.
-pub(crate) fn operator(w: MatRef<'_, f64>, threads: usize) -> Mat<f64> {
-    let m = w.nrows();
-    let blocks = map_blocks(threads, m.div_ceil(OPERATOR_BLOCK), |block| {
-        let range = block_range(block, OPERATOR_BLOCK, m);
-        product(w, w.subrows(range.start, range.len()).transpose())
-    });
-    let mut operator = Mat::zeros(m, m);
-    for (block, part) in blocks.iter().enumerate() {
-        let range = block_range(block, OPERATOR_BLOCK, m);
-        for (a, j) in range.enumerate() {
-            // The upper triangle is mirrored, so that the operator is symmetric to the bit.
-            for i in 0..=j {
-                operator[(i, j)] = part[(i, a)];
-                operator[(j, i)] = part[(i, a)];
+/// The lower triangle of the frame operator; zeros above it.
+///
+/// Chunks of features are added up by themselves and then in order, so that the number of threads changes no bit.
+fn lower_operator<T: Real>(
+    directions: &Directions<'_, T>,
+    weights: &[f64],
+    threads: usize,
+) -> Mat<f64> {
+    let (m, n) = (directions.n_hidden(), weights.len());
+    let n_chunks = n.div_ceil(CHUNK);
+    let mut operator = Mat::<f64>::zeros(m, m);
+    // As many partial operators at a time as there are threads, to bound the memory.
+    for first in (0..n_chunks).step_by(threads) {
+        let parts = map_blocks(threads, threads.min(n_chunks - first), |part| {
+            let chunk = block_range(first + part, CHUNK, n);
+            operator_of(directions, weights, chunk)
+        });
+        for part in parts {
+            for j in 0..m {
+                for (sum, x) in operator
+                    .col_as_slice_mut(j)
+                    .iter_mut()
+                    .zip(part.col_as_slice(j))
+                {
+                    *sum += x;
+                }
             }
         }
     }
     operator
 }
 
-fn norm_sq(a: &Mat<f64>) -> f64 {
-    (0..a.ncols())
-        .map(|j| dot(a.col_as_slice(j), a.col_as_slice(j)))
+/// What some features contribute to [`lower_operator`].
+fn operator_of<T: Real>(
+    directions: &Directions<'_, T>,
+    weights: &[f64],
+    features: std::ops::Range<usize>,
+) -> Mat<f64> {
+    let m = directions.n_hidden();
+    let mut operator = Mat::zeros(m, m);
+    let mut units = Mat::zeros(m, FEATURE_BLOCK.min(features.len()));
+    for start in features.clone().step_by(FEATURE_BLOCK) {
+        let block = start..features.end.min(start + FEATURE_BLOCK);
+        let mut units = units.subcols_mut(0, block.len());
+        directions.copy_units(block.clone(), units.as_mut());
+        for (a, j) in block.enumerate() {
+            units
+                .as_mut()
+                .col_mut(a)
+                .iter_mut()
+                .for_each(|x| *x *= weights[j]);
+        }
+        add_lower_gram(operator.as_mut(), units.as_ref());
+    }
+    operator
+}
+
+/// The squared Frobenius norm of the symmetric matrix with this lower triangle.
+fn norm_sq(lower: &Mat<f64>) -> f64 {
+    (0..lower.ncols())
+        .map(|j| {
+            let column = &lower.col_as_slice(j)[j..];
+            2.0 * dot(column, column) - column[0] * column[0]
+        })
         .sum()
 }
 
-/// Column `j` of a column-major view.
-pub(crate) fn column(a: MatRef<'_, f64>, j: usize) -> &[f64] {
-    a.col(j)
-        .try_as_col_major()
-        .expect("our own matrices are column-major")
-        .as_slice()
+/// The frame operator `w w^T` of the columns as they are.
+pub(crate) fn operator(w: MatRef<'_, f64>) -> Mat<f64> {
+    let m = w.nrows();
+    let mut operator = Mat::zeros(m, m);
+    add_lower_gram(operator.as_mut(), w);
+    for j in 0..m {
+        for i in 0..j {
+            operator[(i, j)] = operator[(j, i)];
+        }
+    }
+    operator
 }
 
 #[cfg(test)]
@@ -228,9 +270,9 @@ mod tests {
         for second in [0.03, 0.23, 0.43, 0.63] {
             let direction = [1.0, second];
             let w = Mat::from_fn(2, n, |i, _| direction[i]);
-            let units = crate::unit_directions(w.as_ref());
+            let directions = Directions::new(w.as_ref(), 1);
             let ones = vec![1.0; n];
-            let frame = WeightedFrame::new(units.as_ref(), &ones, &ones, 1);
+            let frame = WeightedFrame::new(&directions, &ones, &ones, 1);
             let operator = frame.operator.as_ref().unwrap();
             // The length of the rounded direction is 1 up to 4 eps.
             let error = (frame.quadratic_forms(operator)[0] / n as f64 - 1.0).abs();
@@ -241,19 +283,19 @@ mod tests {
     /// Both ways of summing, forced, on sizes around the blocks.
     #[test]
     fn the_frame_operator_and_the_direct_sums_agree() {
-        for (seed, (m, n)) in [(2, 5), (9, 130), (65, 140), (4, 515)]
+        for (seed, (m, n)) in [(2, 5), (9, 130), (65, 140), (4, 515), (3, 4200)]
             .into_iter()
             .enumerate()
         {
             let w = geometry::random_gaussian(m, n, seed as u64);
-            let units = crate::unit_directions(w.as_ref());
-            let weights = crate::feature_norms(w.as_ref());
+            let directions = Directions::new(w.as_ref(), 1);
+            let weights = directions.norms.clone();
             for threads in [1, 3] {
-                let frame = WeightedFrame::new(units.as_ref(), &weights, &weights, threads);
+                let frame = WeightedFrame::new(&directions, &weights, &weights, threads);
                 assert!(frame.operator.is_some());
                 let direct = WeightedFrame {
                     operator: None,
-                    ..WeightedFrame::new(units.as_ref(), &weights, &weights, threads)
+                    ..WeightedFrame::new(&directions, &weights, &weights, threads)
                 };
                 let relative = Tolerance::relative(1e-8);
                 for unit in [Unit::Weights, Unit::Own] {

@@ -152,6 +152,7 @@ fn the_json_keys_are_those_promised() {
         "welch_bound",
         "frame_potential",
         "tightness",
+        "mean_degree",
         "clusters",
     ];
     keys.sort_unstable();

@@ -182,10 +182,10 @@ fn a_transformers_token_embedding() {
         (report.welch_bound, "welch_bound"),
         (report.frame_potential, "frame_potential"),
         (report.tightness.unwrap(), "tightness"),
-        (report.clusters.threshold, "clusters.threshold"),
-        (report.clusters.count as f64, "clusters.count"),
-        (report.clusters.multi as f64, "clusters.multi"),
-        (report.clusters.largest as f64, "clusters.largest"),
+        (report.clusters.unwrap().threshold, "clusters.threshold"),
+        (report.clusters.unwrap().count as f64, "clusters.count"),
+        (report.clusters.unwrap().multi as f64, "clusters.multi"),
+        (report.clusters.unwrap().largest as f64, "clusters.largest"),
     ] {
         assert_close(actual, number(get(path)), agreement());
     }

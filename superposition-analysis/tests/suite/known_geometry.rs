@@ -129,7 +129,13 @@ fn a_single_feature() {
     let row = report.features[0];
     assert_eq!((row.norm, row.nearest, row.most_opposed), (5.0, None, None));
     assert_eq!((row.max_cosine, row.cluster), (None, Some(0)));
-    assert_eq!((report.clusters.count, report.clusters.multi), (1, 0));
+    assert_eq!(
+        (
+            report.clusters.unwrap().count,
+            report.clusters.unwrap().multi
+        ),
+        (1, 0)
+    );
 }
 
 #[test]
@@ -143,8 +149,8 @@ fn a_zero_matrix() {
     assert_eq!(report.total_dimensionality, 0.0);
     assert_eq!(report.mean_interference, 0.0);
     assert_eq!(report.coherence, None);
-    assert_eq!(report.clusters.count, 0);
-    assert_eq!(report.clusters.largest, 0);
+    assert_eq!(report.clusters.unwrap().count, 0);
+    assert_eq!(report.clusters.unwrap().largest, 0);
     assert!(report.features.iter().all(|row| row.cluster.is_none()));
     assert_eq!(leverage(w), [0.0; 3]);
     assert_eq!(rank(w), 0);

@@ -58,7 +58,7 @@ fn equal_features_are_one_cluster_and_quick() {
     // Every pair ties with every other: no pair may cost a dot product.
     let w = Mat::from_fn(64, 3000, |i, _| (i as f64 + 1.0).sqrt());
     let report = analyze(w.as_ref(), &AnalysisOptions::default()).unwrap();
-    assert_eq!(report.clusters.largest, 3000);
+    assert_eq!(report.clusters.unwrap().largest, 3000);
     assert_eq!(report.features[0].nearest, Some(1));
     assert!(
         report.features[1..]
@@ -152,7 +152,13 @@ fn clusters_across_tiles() {
     );
     let options = AnalysisOptions::default().with_threads(2);
     let report = analyze(w.as_ref(), &options).unwrap();
-    assert_eq!((report.clusters.count, report.clusters.multi), (40, 40));
+    assert_eq!(
+        (
+            report.clusters.unwrap().count,
+            report.clusters.unwrap().multi
+        ),
+        (40, 40)
+    );
     assert!(
         report
             .features

@@ -51,7 +51,7 @@ fn orthogonal_features_show_no_superposition() {
             .iter()
             .all(|row| row.dimensionality > 1.0 - 1e-12)
     );
-    assert_eq!(report.clusters.multi, 0);
+    assert_eq!(report.clusters.unwrap().multi, 0);
 }
 
 #[test]

@@ -56,19 +56,20 @@ pub fn analysis_report(document: &AnalysisDocument, style: &TextStyle) -> String
             ),
         ]);
     }
-    let clusters = &geometry.clusters;
-    summary.tables.push(SummaryTable {
-        title: format!("Clusters: components of cos^2 > {}", clusters.threshold),
-        headers: ["clusters", "of 2 and more", "largest"]
-            .map(str::to_owned)
-            .to_vec(),
-        rows: vec![vec![
-            clusters.count.to_string(),
-            clusters.multi.to_string(),
-            clusters.largest.to_string(),
-        ]],
-        note: "Single linkage: a large cluster may be a chain.".to_owned(),
-    });
+    if let Some(clusters) = &geometry.clusters {
+        summary.tables.push(SummaryTable {
+            title: format!("Clusters: components of cos^2 > {}", clusters.threshold),
+            headers: ["clusters", "of 2 and more", "largest"]
+                .map(str::to_owned)
+                .to_vec(),
+            rows: vec![vec![
+                clusters.count.to_string(),
+                clusters.multi.to_string(),
+                clusters.largest.to_string(),
+            ]],
+            note: "Single linkage: a large cluster may be a chain.".to_owned(),
+        });
+    }
     let mut report = summary_report(&summary, style);
     let rows = document.rows();
     let square = document.cosines.as_deref();

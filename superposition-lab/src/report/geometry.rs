@@ -86,6 +86,14 @@ pub(super) fn headlines(geometry: &DictionaryReport) -> Vec<Headline> {
             ),
         ),
         Headline::new(
+            "mean degree",
+            optional(geometry.mean_degree),
+            geometry.clusters.map_or_else(
+                || "pairs were not compared".to_owned(),
+                |clusters| format!("others with cos^2 > {}", clusters.threshold),
+            ),
+        ),
+        Headline::new(
             "frame potential",
             number(geometry.frame_potential),
             "norms as given",

@@ -1,19 +1,21 @@
-//! Unsafe code is in one folder, and every other crate forbids it.
+//! Unsafe code is in the folders of kernels, and every crate without one forbids it.
 
 use super::Finding;
 use crate::{source, workspace::Workspace};
 
-/// The crate with kernels, and the folder they are in.
-const WITH_KERNELS: &str = "superposition-train";
-const KERNELS: [&str; 2] = [
-    "superposition-train/src/kernel/",
-    "superposition-train/src/kernel.rs",
-];
+/// The crates with kernels, which are in their folder `src/kernel`.
+const WITH_KERNELS: [&str; 2] = ["superposition-analysis", "superposition-train"];
+
+fn is_kernel(path: &str) -> bool {
+    WITH_KERNELS
+        .iter()
+        .any(|name| path.starts_with(&format!("{name}/src/kernel/")))
+}
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
     let mut findings = Vec::new();
     for member in &workspace.crates {
-        if member.name == WITH_KERNELS {
+        if WITH_KERNELS.contains(&member.name.as_str()) {
             continue;
         }
         for root in &member.roots {
@@ -28,7 +30,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
         }
     }
     for (path, text) in workspace.rust_files() {
-        if KERNELS.iter().any(|folder| path.starts_with(folder)) {
+        if is_kernel(path) {
             continue;
         }
         let code = source::code_only(text);
@@ -39,7 +41,7 @@ pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
         findings.extend(lines.into_iter().map(|line| {
             Finding::new(
                 format!("{path}:{line}"),
-                "unsafe code belongs in superposition-train/src/kernel",
+                "unsafe code belongs in src/kernel of superposition-analysis and superposition-train",
             )
         }));
     }
