@@ -2,10 +2,9 @@
 
 use std::io::{self, Read};
 
-use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
-use crate::tensor::Values;
+use crate::tensor::{Float, Values};
 
 /// A readable element type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,38 +55,63 @@ impl Element {
         order: ByteOrder,
         n: usize,
     ) -> io::Result<Values> {
-        let n_bytes = self.n_bytes() as usize;
         match self {
-            Self::F64 => read_all(reader, order, n, n_bytes, |bytes, out| {
-                out.extend(bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)));
-            })
-            .map(Values::F64),
-            Self::F32 => read_all(reader, order, n, n_bytes, |bytes, out| {
-                out.extend(bytes.as_chunks().0.iter().map(|b| f32::from_le_bytes(*b)));
-            })
-            .map(Values::F32),
-            Self::F16 => read_all(reader, order, n, n_bytes, |bytes, out| {
-                let halves: Vec<f16> = bytes
-                    .as_chunks()
-                    .0
-                    .iter()
-                    .map(|b| f16::from_le_bytes(*b))
-                    .collect();
-                let start = out.len();
-                out.resize(start + halves.len(), 0.0);
-                halves.convert_to_f32_slice(&mut out[start..]);
-            })
-            .map(Values::F32),
-            Self::Bf16 => read_all(reader, order, n, n_bytes, |bytes, out| {
-                out.extend(
-                    bytes
-                        .as_chunks()
-                        .0
-                        .iter()
-                        .map(|b| bf16::from_le_bytes(*b).to_f32()),
-                );
-            })
-            .map(Values::F32),
+            Self::F64 => {
+                let mut values = zeros(n)?;
+                self.read_into(reader, order, &mut values)?;
+                Ok(Values::F64(values))
+            }
+            Self::F32 | Self::F16 | Self::Bf16 => {
+                let mut values = zeros(n)?;
+                self.read_into(reader, order, &mut values)?;
+                Ok(Values::F32(values))
+            }
+        }
+    }
+
+    /// Reads as many elements as `out` holds. Elements of `F64` are rounded if `out` is of `f32`.
+    pub(crate) fn read_into<T: Float>(
+        self,
+        reader: &mut dyn Read,
+        order: ByteOrder,
+        out: &mut [T],
+    ) -> io::Result<()> {
+        let n_bytes = self.n_bytes() as usize;
+        let mut chunk = vec![0_u8; CHUNK.min(out.len().saturating_mul(n_bytes))];
+        for out in out.chunks_mut(CHUNK / n_bytes) {
+            let bytes = &mut chunk[..out.len() * n_bytes];
+            reader.read_exact(bytes)?;
+            if order == ByteOrder::Big {
+                bytes.chunks_exact_mut(n_bytes).for_each(<[u8]>::reverse);
+            }
+            self.decode(bytes, out);
+        }
+        Ok(())
+    }
+
+    /// Turns little-endian bytes into as many numbers.
+    fn decode<T: Float>(self, bytes: &[u8], out: &mut [T]) {
+        match self {
+            Self::F64 => {
+                for (out, b) in out.iter_mut().zip(bytes.as_chunks().0) {
+                    *out = T::from_f64(f64::from_le_bytes(*b));
+                }
+            }
+            Self::F32 => {
+                for (out, b) in out.iter_mut().zip(bytes.as_chunks().0) {
+                    *out = T::from_f32(f32::from_le_bytes(*b));
+                }
+            }
+            Self::F16 => {
+                let halves = bytes.as_chunks().0.iter();
+                let halves: Vec<f16> = halves.map(|b| f16::from_le_bytes(*b)).collect();
+                T::from_f16(&halves, out);
+            }
+            Self::Bf16 => {
+                for (out, b) in out.iter_mut().zip(bytes.as_chunks().0) {
+                    *out = T::from_f32(bf16::from_le_bytes(*b).to_f32());
+                }
+            }
         }
     }
 }
@@ -95,26 +119,11 @@ impl Element {
 /// Bytes read between two conversions; a multiple of every element's length.
 const CHUNK: usize = 1 << 18;
 
-fn read_all<T>(
-    reader: &mut dyn Read,
-    order: ByteOrder,
-    n: usize,
-    n_bytes: usize,
-    append: impl Fn(&[u8], &mut Vec<T>),
-) -> io::Result<Vec<T>> {
+fn zeros<T: Float>(n: usize) -> io::Result<Vec<T>> {
     let mut values = Vec::new();
     values
         .try_reserve_exact(n)
         .map_err(|_| io::ErrorKind::OutOfMemory)?;
-    let mut chunk = vec![0_u8; CHUNK.min(n.saturating_mul(n_bytes))];
-    while values.len() < n {
-        let now = CHUNK.min((n - values.len()).saturating_mul(n_bytes));
-        let bytes = &mut chunk[..now];
-        reader.read_exact(bytes)?;
-        if order == ByteOrder::Big {
-            bytes.chunks_exact_mut(n_bytes).for_each(<[u8]>::reverse);
-        }
-        append(bytes, &mut values);
-    }
+    values.resize(n, T::from_f32(0.0));
     Ok(values)
 }

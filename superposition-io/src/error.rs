@@ -5,6 +5,7 @@ use std::fmt::{self, Display};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::dictionary::DictionaryFormat;
 use crate::tensor::TensorInfo;
 
 /// Everything that can go wrong between a path and its numbers.
@@ -202,6 +203,58 @@ pub enum IoError {
         tensor: String,
         /// Its shape.
         shape: Vec<usize>,
+    },
+    /// Rows of `F64` were to be read into `f32`.
+    #[error(
+        "tensor `{}` of {} has dtype F64, which f32 does not hold: read its rows into f64",
+        shown(tensor),
+        path.display()
+    )]
+    WouldRound {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
+    /// Rows were asked for of a stack of matrices in Fortran order.
+    #[error(
+        "tensor `{}` of {} with shape {shape:?} is in Fortran order, in which no rows of a slice lie together: read the slice as a whole, or save the array in C order",
+        shown(tensor),
+        path.display()
+    )]
+    FortranStack {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// The names of the tensors are those of several programs' dictionaries.
+    #[error("{} is a dictionary of a format that cannot be told: {reason}", path.display())]
+    AmbiguousDictionary {
+        /// The file.
+        path: PathBuf,
+        /// What it could be, and what to say.
+        reason: String,
+    },
+    /// A file is not in the format that its names or the caller say.
+    #[error("{} is not laid out as {format}: {reason}", path.display())]
+    NotInFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format.
+        format: DictionaryFormat,
+        /// What is wrong, with the values.
+        reason: String,
+    },
+    /// A folder holds several files that could be the dictionary.
+    #[error("{} holds several dictionaries, name one of them: {}", path.display(), files.iter().map(|file| file.display().to_string()).collect::<Vec<_>>().join(", "))]
+    ManyDictionaries {
+        /// The folder.
+        path: PathBuf,
+        /// The files.
+        files: Vec<PathBuf>,
     },
     /// The tensors to be written do not make a file, or the path is empty.
     #[error("cannot write \"{}\": {reason}", path.display())]

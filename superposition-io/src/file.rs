@@ -5,11 +5,13 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::element::Element;
 use crate::error::IoError;
 use crate::format::{self, Format};
 use crate::layout::{Entry, Place, n_elements};
 use crate::names::near_names;
 use crate::source::Source;
+use crate::stored_matrix::StoredMatrix;
 use crate::tensor::{Matrix, Tensor, TensorInfo};
 use crate::{npy, npz, safetensors, sharded};
 
@@ -156,6 +158,12 @@ impl TensorFile {
         })
     }
 
+    /// The path that it was opened with.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The tensors in the order of the file: of their bytes in safetensors, of the directory in
     /// npz, and for an index file after file by name. Tensors that cannot be read are included.
     #[must_use]
@@ -212,56 +220,31 @@ impl TensorFile {
     /// [`IoError::NotAMatrix`], [`IoError::NeedsSlice`], [`IoError::NoSuchSlice`],
     /// [`IoError::EmptyMatrix`] by the shape.
     pub fn read_matrix(&self, name: Option<&str>, slice: Option<usize>) -> Result<Matrix, IoError> {
+        self.matrix(name, slice)?.read()
+    }
+
+    /// Finds a matrix as [`read_matrix`](Self::read_matrix) does, and reads nothing of it yet.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_matrix`](Self::read_matrix) that are about names and shapes.
+    pub fn matrix(
+        &self,
+        name: Option<&str>,
+        slice: Option<usize>,
+    ) -> Result<StoredMatrix<'_>, IoError> {
         let name = match (name, slice) {
             (Some(name), _) => name,
             (None, None) => &self.sole(2)?.name,
             (None, Some(_)) => &self.sole(3)?.name,
         };
-        let entry = self.entry(name)?;
-        let path = || self.path.clone();
-        let (tensor, shape) = (entry.info.name.clone(), entry.info.shape.clone());
-        let (n_rows, n_cols, k) = match (shape.as_slice(), slice) {
-            (&[n_rows, n_cols], None) => (n_rows, n_cols, 0),
-            (&[n, n_rows, n_cols], Some(k)) if k < n => (n_rows, n_cols, k),
-            (&[_, _, _], None) => {
-                return Err(IoError::NeedsSlice {
-                    path: path(),
-                    tensor,
-                    shape,
-                });
-            }
-            (_, Some(slice)) if matches!(shape.len(), 2 | 3) => {
-                return Err(IoError::NoSuchSlice {
-                    path: path(),
-                    tensor,
-                    shape,
-                    slice,
-                });
-            }
-            _ => {
-                return Err(IoError::NotAMatrix {
-                    path: path(),
-                    tensor,
-                    shape,
-                });
-            }
-        };
-        if n_rows == 0 || n_cols == 0 {
-            return Err(IoError::EmptyMatrix {
-                path: path(),
-                tensor,
-                shape,
-            });
-        }
-        // The product of the whole shape was checked when the file was opened.
-        let n = n_rows as u64 * n_cols as u64;
-        let values = self.read_elements(entry, k as u64 * n, n)?;
-        Ok(Matrix {
-            name: tensor,
-            n_rows,
-            n_cols,
-            values,
-        })
+        StoredMatrix::new(self, self.entry(name)?, slice)
+    }
+
+    pub(crate) fn is_npz(&self) -> bool {
+        self.entries
+            .iter()
+            .any(|entry| matches!(entry.place, Place::Member(_)))
     }
 
     /// The only readable tensor with this number of dimensions.
@@ -309,14 +292,21 @@ impl TensorFile {
             })
     }
 
-    fn read_elements(&self, entry: &Entry, first: u64, n: u64) -> Result<crate::Values, IoError> {
-        let Some(element) = entry.element else {
-            return Err(IoError::UnsupportedDtype {
-                path: self.path.clone(),
-                tensor: entry.info.name.clone(),
-                dtype: entry.info.dtype.clone(),
-            });
-        };
+    pub(crate) fn element(&self, entry: &Entry) -> Result<Element, IoError> {
+        entry.element.ok_or_else(|| IoError::UnsupportedDtype {
+            path: self.path.clone(),
+            tensor: entry.info.name.clone(),
+            dtype: entry.info.dtype.clone(),
+        })
+    }
+
+    pub(crate) fn read_elements(
+        &self,
+        entry: &Entry,
+        first: u64,
+        n: u64,
+    ) -> Result<crate::Values, IoError> {
+        let element = self.element(entry)?;
         // Fortran order is read whole, whatever was asked for.
         let n_in_memory = if entry.layout.fortran {
             n_elements(&entry.info.shape).unwrap_or(u64::MAX)
@@ -339,7 +329,7 @@ impl TensorFile {
             .map_err(|e| self.reading_failed(entry, e))
     }
 
-    fn reading_failed(&self, entry: &Entry, error: io::Error) -> IoError {
+    pub(crate) fn reading_failed(&self, entry: &Entry, error: io::Error) -> IoError {
         let format = match entry.place {
             Place::Bytes { .. } => return IoError::system("read", &self.path, error),
             Place::Member(_) => "npz",

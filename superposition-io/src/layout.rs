@@ -5,8 +5,8 @@ use std::io;
 
 use crate::element::{ByteOrder, Element};
 use crate::npz::Member;
-use crate::source::Source;
-use crate::tensor::{TensorInfo, Values};
+use crate::source::{Source, Stream};
+use crate::tensor::{Float, TensorInfo, Values};
 
 /// A tensor found in a file.
 #[derive(Debug, Clone)]
@@ -67,6 +67,64 @@ impl Entry {
             };
         }
         self.read_stored(element, first, n)
+    }
+
+    /// Reads rows `first .. first + n` of the matrix that begins `skip` elements into the tensor
+    /// and has rows of `n_cols`, as [`read`](Self::read) but into a buffer; in Fortran order the
+    /// tensor is that matrix, and of each column only what belongs to these rows is kept.
+    pub(crate) fn read_rows<T: Float>(
+        &self,
+        element: Element,
+        skip: u64,
+        first: usize,
+        n_cols: usize,
+        out: &mut [T],
+    ) -> io::Result<()> {
+        let order = self.layout.byte_order;
+        let n_bytes = element.n_bytes();
+        self.with_stream(|stream| {
+            if !self.layout.fortran {
+                stream.skip((skip + first as u64 * n_cols as u64) * n_bytes)?;
+                return element.read_into(stream, order, out);
+            }
+            let n = out.len() / n_cols;
+            let n_others = (self.info.shape[0] - n) as u64;
+            let mut column = vec![T::from_f32(0.0); n];
+            stream.skip(first as u64 * n_bytes)?;
+            for c in 0..n_cols {
+                if c > 0 {
+                    stream.skip(n_others * n_bytes)?;
+                }
+                element.read_into(stream, order, &mut column)?;
+                for (row, value) in out.chunks_exact_mut(n_cols).zip(&column) {
+                    row[c] = *value;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Whether to reach an element all before it must be gone through.
+    pub(crate) fn is_sequential(&self) -> bool {
+        match &self.place {
+            Place::Bytes { .. } => false,
+            Place::Member(member) => member.stored_at().is_none(),
+        }
+    }
+
+    /// The bytes of the tensor from their beginning. Where they lie in the file as they are, no
+    /// checksum is compared.
+    pub(crate) fn with_stream<R>(
+        &self,
+        read: impl FnOnce(&mut dyn Stream) -> io::Result<R>,
+    ) -> io::Result<R> {
+        match &self.place {
+            Place::Bytes { source, offset } => read(&mut source.reader_at(*offset)),
+            Place::Member(member) => match member.stored_at() {
+                Some((source, offset)) => read(&mut source.reader_at(offset)),
+                None => member.with_stream(read),
+            },
+        }
     }
 
     /// Reads elements in the order in which they are stored.

@@ -19,12 +19,18 @@ mod format;
 mod names;
 
 mod file;
+mod stored_matrix;
+
+mod dictionary;
+mod dictionary_file;
 
 mod atomic;
 mod write;
 
 pub use atomic::{Overwrite, check_writable, prepare_directory, write_atomic};
+pub use dictionary::{DictionaryFormat, DictionaryLayout, DictionaryTensor, Orientation};
 pub use error::IoError;
 pub use file::{ReadLimits, TensorFile};
-pub use tensor::{Matrix, Tensor, TensorInfo, Values};
+pub use stored_matrix::StoredMatrix;
+pub use tensor::{Float, Matrix, Tensor, TensorInfo, Values};
 pub use write::{TensorToWrite, write_safetensors};

@@ -11,7 +11,7 @@ use crate::element::{ByteOrder, Element};
 use crate::error::{IoError, shown};
 use crate::layout::{Entry, Place};
 use crate::npy;
-use crate::source::{Reader, Source};
+use crate::source::{Reader, Source, Stream, expect_end};
 use crate::tensor::{TensorInfo, Values};
 
 const FORMAT: &str = "npz";
@@ -26,8 +26,11 @@ pub(crate) type Archive = ZipArchive<Reader>;
 pub(crate) struct Member {
     archive: Archive,
     index: usize,
+    /// Where the array's numbers begin in the member.
     data_start: u64,
     n_data_bytes: u64,
+    /// Where they begin in the file, if they lie there as they are.
+    stored_at: Option<(Source, u64)>,
 }
 
 /// The arrays of an archive in the order of its directory. Members that are no `.npy` are left out.
@@ -62,7 +65,7 @@ pub(crate) fn open(path: &Path, source: &Source) -> Result<Vec<Entry>, IoError> 
                 shown(name)
             )));
         }
-        entries.push(open_member(path, &mut archive, index, name, source.len())?);
+        entries.push(open_member(path, &mut archive, index, name, source)?);
     }
     if entries.is_empty() && any_pickle {
         return Err(IoError::Pickle {
@@ -77,7 +80,7 @@ fn open_member(
     archive: &mut Archive,
     index: usize,
     name: &str,
-    file_len: u64,
+    source: &Source,
 ) -> Result<Entry, IoError> {
     let malformed = |reason: String| {
         IoError::malformed(path, FORMAT, format!("in `{}`, {reason}", shown(name)))
@@ -85,7 +88,11 @@ fn open_member(
     let mut member = archive
         .by_index(index)
         .map_err(|e| malformed(e.to_string()))?;
-    let n_bytes = check_size(&member, file_len).map_err(&malformed)?;
+    let n_bytes = check_size(&member, source.len()).map_err(&malformed)?;
+    let stored_at = match member.compression() {
+        CompressionMethod::Stored => member.data_start(),
+        _ => None,
+    };
     let header = npy::read_header(&mut member, path, FORMAT, name)?;
     drop(member);
     if let Some(n_data_bytes) = header.n_data_bytes {
@@ -112,6 +119,8 @@ fn open_member(
             index,
             data_start: header.data_start,
             n_data_bytes: header.n_data_bytes.unwrap_or(0),
+            // Within the file: the header was read from there, and the member is no longer than it.
+            stored_at: stored_at.map(|at| (source.clone(), at + header.data_start)),
         }),
     })
 }
@@ -142,6 +151,23 @@ fn check_size(member: &ZipFile<'_, Reader>, file_len: u64) -> Result<u64, String
 }
 
 impl Member {
+    /// Where the numbers lie in the file, if they are not compressed.
+    pub(crate) fn stored_at(&self) -> Option<(&Source, u64)> {
+        let (source, offset) = self.stored_at.as_ref()?;
+        Some((source, *offset))
+    }
+
+    /// The numbers from their beginning.
+    pub(crate) fn with_stream<R>(
+        &self,
+        read: impl FnOnce(&mut dyn Stream) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let mut archive = self.archive.clone();
+        let mut member = archive.by_index(self.index).map_err(io::Error::other)?;
+        discard(&mut member, self.data_start)?;
+        read(&mut member)
+    }
+
     /// Reads `n` elements after the first `skip`, and the rest of the member for its checksum.
     pub(crate) fn read(
         &self,
@@ -158,13 +184,14 @@ impl Member {
         let after = self.n_data_bytes - (skip + n as u64) * element.n_bytes();
         discard(&mut member, after)?;
         // The checksum is compared where the stream ends, so its end must be reached.
-        if member.read(&mut [0])? != 0 {
-            return Err(io::Error::new(
-                io::ErrorKind::InvalidData,
-                "it is longer than it claims",
-            ));
-        }
+        expect_end(&mut member)?;
         Ok(values)
+    }
+}
+
+impl<R: Read + ?Sized> Stream for ZipFile<'_, R> {
+    fn skip(&mut self, n: u64) -> io::Result<()> {
+        discard(self, n)
     }
 }
 

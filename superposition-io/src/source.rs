@@ -107,6 +107,28 @@ fn read_file_at(mut file: &File, buffer: &mut [u8], offset: u64) -> io::Result<u
     file.read(buffer)
 }
 
+/// Bytes that come one after the other, some of which are not wanted.
+pub(crate) trait Stream: Read {
+    /// Leaves out the next `n` bytes.
+    fn skip(&mut self, n: u64) -> io::Result<()>;
+}
+
+impl Stream for Reader {
+    fn skip(&mut self, n: u64) -> io::Result<()> {
+        self.position = self.position.saturating_add(n);
+        Ok(())
+    }
+}
+
+/// Makes sure that nothing follows.
+pub(crate) fn expect_end<R: Read + ?Sized>(reader: &mut R) -> io::Result<()> {
+    if reader.read(&mut [0])? == 0 {
+        return Ok(());
+    }
+    let longer = "it is longer than it claims";
+    Err(io::Error::new(io::ErrorKind::InvalidData, longer))
+}
+
 /// A cursor of its own over a [`Source`].
 #[derive(Debug, Clone)]
 pub(crate) struct Reader {

@@ -1,6 +1,55 @@
 //! What is read: a tensor's description, its values, and a matrix.
 
+use half::f16;
+use half::slice::HalfFloatSliceExt;
 use serde::Serialize;
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for f64 {}
+}
+
+/// What numbers of a file are read into: `f32`, which holds `F32`, `F16` and `BF16` exactly, or
+/// `f64`, which holds all.
+///
+/// The trait is sealed.
+pub trait Float: Copy + PartialEq + sealed::Sealed + 'static {
+    #[doc(hidden)]
+    fn from_f16(halves: &[f16], out: &mut [Self]);
+    #[doc(hidden)]
+    fn from_f32(value: f32) -> Self;
+    #[doc(hidden)]
+    fn from_f64(value: f64) -> Self;
+    #[doc(hidden)]
+    const HOLDS_F64: bool;
+}
+
+impl Float for f32 {
+    fn from_f16(halves: &[f16], out: &mut [Self]) {
+        halves.convert_to_f32_slice(out);
+    }
+    fn from_f32(value: f32) -> Self {
+        value
+    }
+    fn from_f64(value: f64) -> Self {
+        value as f32
+    }
+    const HOLDS_F64: bool = false;
+}
+
+impl Float for f64 {
+    fn from_f16(halves: &[f16], out: &mut [Self]) {
+        halves.convert_to_f64_slice(out);
+    }
+    fn from_f32(value: f32) -> Self {
+        f64::from(value)
+    }
+    fn from_f64(value: f64) -> Self {
+        value
+    }
+    const HOLDS_F64: bool = true;
+}
 
 /// The name, shape and element type of a tensor in a file, known without reading its values.
 ///

@@ -10,6 +10,7 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
         .collect()
 }
 
+#[allow(dead_code, reason = "not every test file opens bytes")]
 pub(crate) fn open_bytes(name: &str, bytes: Vec<u8>) -> Result<TensorFile, IoError> {
     TensorFile::from_bytes(name, bytes, &ReadLimits::default())
 }
@@ -23,6 +24,7 @@ pub(crate) fn says<T>(result: Result<T, IoError>, parts: &[&str]) {
     }
 }
 
+#[allow(dead_code, reason = "not every test file writes headers")]
 pub(crate) fn safetensors(header: &str, n_data_bytes: usize) -> Vec<u8> {
     let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
     bytes.extend(header.bytes());
