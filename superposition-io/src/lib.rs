@@ -26,6 +26,7 @@ mod dictionary_file;
 
 mod atomic;
 mod write;
+mod write_npz;
 
 pub use atomic::{Overwrite, check_writable, prepare_directory, write_atomic};
 pub use dictionary::{DictionaryFormat, DictionaryLayout, DictionaryTensor, Orientation};
@@ -34,3 +35,4 @@ pub use file::{ReadLimits, TensorFile};
 pub use stored_matrix::StoredMatrix;
 pub use tensor::{Float, Matrix, Tensor, TensorInfo, Values};
 pub use write::{TensorToWrite, write_safetensors};
+pub use write_npz::{ArrayToWrite, ArrayValues, write_npz};

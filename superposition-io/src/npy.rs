@@ -114,6 +114,31 @@ pub(crate) fn read_header(
     })
 }
 
+/// The bytes before the data of an array in C order.
+pub(crate) fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+    let lengths: String = shape.iter().map(|n| format!("{n}, ")).collect();
+    // A tuple of one needs its comma, one of several must not have the last.
+    let lengths = match shape.len() {
+        1 => lengths.trim_end(),
+        _ => lengths.trim_end_matches(", "),
+    };
+    let mut text =
+        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({lengths}), }}")
+            .into_bytes();
+    let before = MAGIC.len() + 4;
+    // NumPy aligns the data to 64 bytes and ends the header with a line's end.
+    text.resize(
+        (before + text.len() + 1).next_multiple_of(64) - before - 1,
+        b' ',
+    );
+    text.push(b'\n');
+    let mut bytes = MAGIC.to_vec();
+    bytes.extend([1, 0]);
+    bytes.extend((text.len() as u16).to_le_bytes());
+    bytes.extend(text);
+    bytes
+}
+
 /// The three values of the dictionary.
 #[derive(Debug, PartialEq)]
 struct Literal {
