@@ -5,6 +5,7 @@ mod clusters;
 mod coherence;
 mod dimensionality;
 mod directions;
+mod encoder;
 mod error;
 mod frame;
 mod input;
@@ -34,6 +35,7 @@ pub use dimensionality::{
     dimensions_per_feature, feature_dimensionality, feature_superposition, total_dimensionality,
 };
 pub use directions::{center, feature_norms, n_represented, superposition_score, unit_directions};
+pub use encoder::encoder_decoder_cosines;
 pub use error::AnalysisError;
 pub use frame::{frame_operator, frame_potential, tightness};
 pub use input::{Real, check_finite, from_columns, from_rows};
