@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use superposition_lab::Orientation;
+use superposition_lab::io::DictionaryFormat;
+use superposition_lab::{DecoderNorms, FileFormat, Orientation};
 
 use crate::progress::Verbosity;
 use crate::recipe_args::RecipeArgs;
@@ -96,6 +97,59 @@ impl From<Side> for Orientation {
     }
 }
 
+/// What a file is read as.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum FormatArg {
+    /// What metadata, tensor names and the configuration beside the file say
+    #[default]
+    Auto,
+    /// A toy model of this program
+    ToyModel,
+    /// Any matrix, whose features are on the side that --features says: the weight [out, in] of a linear layer, an embedding, npy, npz
+    Matrix,
+    /// SAELens: sae_weights.safetensors with cfg.json, W_dec [d_sae, d_in]
+    Saelens,
+    /// Gemma Scope: params.npz or params.safetensors, W_dec [d_sae, d_model]
+    GemmaScope,
+    /// EleutherAI's sparsify: sae.safetensors with cfg.json, W_dec [num_latents, d_in]
+    Sparsify,
+    /// A SyntheticModel of SAELens: synthetic_model.safetensors, feature_vectors [num_features, hidden_dim]
+    SaelensSynthetic,
+}
+
+impl From<FormatArg> for FileFormat {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Auto => Self::Auto,
+            FormatArg::ToyModel => Self::ToyModel,
+            FormatArg::Matrix => Self::Matrix,
+            FormatArg::Saelens => Self::Dictionary(DictionaryFormat::SaeLens),
+            FormatArg::GemmaScope => Self::Dictionary(DictionaryFormat::GemmaScope),
+            FormatArg::Sparsify => Self::Dictionary(DictionaryFormat::Sparsify),
+            FormatArg::SaelensSynthetic => Self::Dictionary(DictionaryFormat::SaeLensSynthetic),
+        }
+    }
+}
+
+/// What happens to the norms of a decoder.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+pub(crate) enum DecoderNormsArg {
+    /// Moved to the encoder: directions of norm 1
+    #[default]
+    Fold,
+    /// As stored
+    Keep,
+}
+
+impl From<DecoderNormsArg> for DecoderNorms {
+    fn from(norms: DecoderNormsArg) -> Self {
+        match norms {
+            DecoderNormsArg::Fold => Self::Fold,
+            DecoderNormsArg::Keep => Self::Keep,
+        }
+    }
+}
+
 /// Train a toy model, analyse it, probe every feature, print the report
 ///
 /// Without flags: 100 features in 20 hidden dimensions at sparsity 0.9, importance geometric from 1 to 0.01, 10,000 steps of batch 1024. Leaves model.safetensors, history.csv, analysis.json and report.txt in the output folder. Ctrl-C during the training leaves checkpoint.safetensors there, from which --resume goes on.
@@ -156,23 +210,28 @@ pub(crate) struct MatrixArgs {
 
 /// Analyse the geometry of a dictionary of feature directions in a file
 ///
-/// Reads safetensors (one file, or sharded through model.safetensors.index.json), npy and npz in F64, F32, F16 and BF16. Memory is proportional to the matrix.
+/// Reads safetensors (one file, or sharded through model.safetensors.index.json), npy and npz in F64, F32, F16 and BF16, and the files and folders of SAELens, Gemma Scope and sparsify. Memory is proportional to the matrix.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   superposition analyze superposition-out/model.safetensors
   superposition analyze model.safetensors --list
   superposition analyze model.safetensors --tensor embeddings.word_embeddings.weight --features rows --json
-  superposition analyze decoder.npy --features rows --center --per-feature features.csv")]
+  superposition analyze decoder.npy --features rows --center --per-feature features.csv
+  superposition analyze sae/ --firing-rates sae/sparsity.safetensors --control random-init/ --per-feature latents.npz
+  superposition analyze params.npz --format gemma-scope --json")]
 pub(crate) struct AnalyzeArgs {
-    /// The file
+    /// The file, or the folder of a program whose format is known
     pub(crate) file: PathBuf,
+    /// What the file is read as; what was decided on is printed
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) format: FormatArg,
     /// Name of the tensor; may be left out where the file holds one matrix or is a toy model
     #[arg(long, value_name = "NAME")]
     pub(crate) tensor: Option<String>,
     #[command(flatten)]
     pub(crate) matrix: MatrixArgs,
     /// List the names, shapes and types of the file's tensors
-    #[arg(long, conflicts_with_all = ["per_feature", "center", "layer", "tensor", "slice", "features"])]
+    #[arg(long, conflicts_with_all = ["per_feature", "center", "layer", "tensor", "slice", "features", "firing_rates", "labels", "control"])]
     pub(crate) list: bool,
     /// Features with cos^2 above this share a cluster
     #[arg(long, value_name = "COS2", allow_negative_numbers = true)]
@@ -186,8 +245,23 @@ pub(crate) struct AnalyzeArgs {
     /// Also summarise the matrix as a layer: rank and singular values
     #[arg(long)]
     pub(crate) layer: bool,
-    /// Write a row per feature
-    #[arg(long, value_name = "FILE.csv")]
+    /// What happens to the norms of an autoencoder's decoder
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) decoder_norms: DecoderNormsArg,
+    /// A vector with the share of samples in which each feature is active, or SAELens' sparsity.safetensors
+    #[arg(long, value_name = "FILE")]
+    pub(crate) firing_rates: Option<PathBuf>,
+    /// Set the directions of dead features (firing rate below 1e-8) to zero
+    #[arg(long)]
+    pub(crate) mask_dead: bool,
+    /// Names of the features, a line each, for reports and tables
+    #[arg(long, value_name = "FILE.txt")]
+    pub(crate) labels: Option<PathBuf>,
+    /// A dictionary of the same shape to print beside this one, such as the same autoencoder at random initialisation
+    #[arg(long, value_name = "FILE")]
+    pub(crate) control: Option<PathBuf>,
+    /// Write a row per feature: the name's end says whether as CSV, as JSON lines or as arrays for NumPy
+    #[arg(long, value_name = "FILE.{csv,jsonl,npz}")]
     pub(crate) per_feature: Option<PathBuf>,
     /// Replace the file of --per-feature if it exists
     #[arg(long)]
@@ -320,6 +394,12 @@ pub(crate) struct CompareArgs {
     /// Which side the features of B are
     #[arg(long, value_enum)]
     pub(crate) b_features: Option<Side>,
+    /// What A is read as
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) a_format: FormatArg,
+    /// What B is read as
+    #[arg(long, value_enum, default_value_t)]
+    pub(crate) b_format: FormatArg,
     /// Index along the first dimension of a three-dimensional tensor in A
     #[arg(long, value_name = "K")]
     pub(crate) a_slice: Option<usize>,

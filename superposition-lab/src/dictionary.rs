@@ -1,32 +1,28 @@
 //! `analyze`: the geometry of a dictionary of feature directions in a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use superposition_analysis::faer::MatRef;
 use superposition_analysis::{
-    AnalysisOptions, DictionaryReport, FeatureRow, Features, Real, analyze, center, check_finite,
-    cosines, from_columns, from_rows, layer_summary,
+    AnalysisOptions, DictionaryReport, FeatureRow, Features, Real, analyze, center, cosines,
+    layer_summary,
 };
-use superposition_io::{Matrix, ReadLimits, TensorFile, Values};
+use superposition_io::{Matrix, Orientation, ReadLimits, TensorFile};
 
-use crate::model_file::recipe_of;
-use crate::{LabError, TOY_MIN_NORM};
+use crate::LabError;
+use crate::autoencoder::{
+    AutoencoderSummary, DecoderNorms, Quantiles, check_matrix, read_autoencoder, update_features,
+    with_view,
+};
+use crate::feature_table::{ColumnValues, FeatureTable};
+use crate::file_format::{FileFormat, FormatDecision, find_dictionary};
+use crate::firing::{DEAD_FIRING_RATE, firing_rates, read_firing_rates};
+use crate::labels::labels_of;
+use crate::samples::same_count;
 
 /// Most features whose cosines a report draws.
 const MAX_COSINES: usize = 64;
-
-/// Which side of a stored matrix its features (or samples) are.
-///
-/// Nothing in this workspace guesses it from the shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Orientation {
-    /// Each row is one: PyTorch decoders `[d_sae, d_in]`, embeddings `[vocabulary, d]`.
-    Rows,
-    /// Each column is one: W `[m, n]` of a toy model.
-    Columns,
-}
 
 /// What to analyse in a file, and how.
 ///
@@ -52,6 +48,28 @@ pub struct AnalyzeOptions {
     pub layer: Layer,
     /// What may be read.
     pub limits: ReadLimits,
+    /// What the file is read as.
+    pub format: FileFormat,
+    /// What happens to the norms of an autoencoder's decoder.
+    pub decoder_norms: DecoderNorms,
+    /// A file with how often each feature fires; see [`read_firing_rates`].
+    pub firing_rates: Option<PathBuf>,
+    /// Whether features that never fire count.
+    pub dead: DeadFeatures,
+    /// A file with a name per feature; see [`read_labels`](crate::read_labels).
+    pub labels: Option<PathBuf>,
+    /// A file that is analysed in the same way, such as the same autoencoder at its random initialisation.
+    pub control: Option<PathBuf>,
+}
+
+/// What becomes of features whose firing rate is below [`DEAD_FIRING_RATE`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DeadFeatures {
+    /// They are counted, marked in the table of features, and analysed like others.
+    #[default]
+    Keep,
+    /// Their directions are set to zero too, so that they are not represented and no statistic over pairs has them.
+    Mask,
 }
 
 impl AnalyzeOptions {
@@ -66,6 +84,13 @@ impl AnalyzeOptions {
     #[must_use]
     pub fn with_features(mut self, features: Option<Orientation>) -> Self {
         self.features = features;
+        self
+    }
+
+    /// The same with a format.
+    #[must_use]
+    pub fn with_format(mut self, format: FileFormat) -> Self {
+        self.format = format;
         self
     }
 
@@ -129,12 +154,23 @@ pub struct AnalysisDocument {
     pub tensor: String,
     /// Which side of it the features are.
     pub features: Orientation,
+    /// What the file was read as, and why.
+    pub format: FormatDecision,
     /// Which slice of a three-dimensional tensor.
     pub slice: Option<usize>,
     /// Whether the mean was subtracted.
     pub centering: Centering,
     /// Rank and singular values, if asked for.
     pub spectrum: Option<Spectrum>,
+    /// The encoder's side, where the file is an autoencoder's.
+    pub autoencoder: Option<AutoencoderSummary>,
+    /// How often features fire, where that is known.
+    pub firing: Option<FiringSummary>,
+    /// The control, if one was given.
+    pub control: Option<Box<ControlSummary>>,
+    /// The names of the features, if they were given.
+    #[serde(skip)]
+    pub labels: Option<Vec<String>>,
     /// Cosines of all pairs, column after column, where there are few enough features to look at.
     #[serde(skip)]
     pub cosines: Option<Vec<f64>>,
@@ -150,54 +186,168 @@ impl AnalysisDocument {
         &self.geometry.features
     }
 
-    /// Comma-separated values with a row per feature:
-    /// `feature,norm,dimensionality,mean_interference,max_cosine,nearest,min_cosine,most_opposed,cluster`.
-    /// An undefined value is an empty cell.
+    /// What is known of each feature: `feature`, `label` where labels were given, the columns of
+    /// [`geometry_table`], and for autoencoders `decoder_norm` (as stored), `encoder_norm`, `encoder_cosine`,
+    /// biases and thresholds under their names in the file (with the norms of the decoder folded in, if they
+    /// were), `firing_rate` and `dead`.
     #[must_use]
-    pub fn per_feature_csv(&self) -> String {
-        feature_csv(self.rows())
+    pub fn feature_table(&self) -> FeatureTable {
+        let geometry = geometry_table(self.rows());
+        let mut table = FeatureTable::new(self.rows().len());
+        for (k, (name, values)) in geometry.columns().iter().enumerate() {
+            table.push(name, values.clone());
+            if let (0, Some(labels)) = (k, &self.labels) {
+                table.push("label", ColumnValues::Text(labels.clone()));
+            }
+        }
+        if let Some(autoencoder) = &self.autoencoder {
+            for (name, values) in &autoencoder.columns {
+                table.push(name, values.clone());
+            }
+        }
+        if let Some(firing) = &self.firing {
+            let rates = firing.rates.iter().copied();
+            table.push("firing_rate", ColumnValues::numbers(rates));
+            let dead = firing.rates.iter().map(|rate| is_dead(*rate)).collect();
+            table.push("dead", ColumnValues::Flag(dead));
+        }
+        table
     }
+}
+
+/// How often the features of a dictionary fire: part of the analysis document.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FiringSummary {
+    /// The shares of samples in which features are active.
+    pub rate: Quantiles,
+    /// Features below this rate are dead.
+    pub dead_below: f64,
+    /// How many are dead.
+    pub n_dead: usize,
+    /// Whether their directions were set to zero.
+    pub masked: bool,
+    /// A rate per feature.
+    #[serde(skip)]
+    pub rates: Vec<f64>,
+}
+
+/// The same statistics of another file: part of the analysis document.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ControlSummary {
+    /// Name of its tensor.
+    pub tensor: String,
+    /// What it was read as.
+    pub format: FormatDecision,
+    /// Its encoder's side, where it is an autoencoder's.
+    pub autoencoder: Option<AutoencoderSummary>,
+    /// The numbers.
+    pub geometry: DictionaryReport,
+}
+
+fn is_dead(rate: f64) -> bool {
+    rate < DEAD_FIRING_RATE
 }
 
 /// Reads a matrix of directions from a file and analyses it.
 ///
+/// `path` may be the folder of a program whose format is known; see [`TensorFile::open_dictionary`].
+///
 /// # Errors
 /// The file cannot be read, the tensor is unknown, the orientation is neither given nor in the
-/// file, or a value is not finite (which one is named).
+/// file, a value is not finite (which one is named), or labels, firing rates or control do not fit.
 pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDocument, LabError> {
-    let dictionary = read_dictionary(path, options)?;
-    let (n_features, n_hidden) = dictionary.shape();
-    let matrix = &dictionary.matrix;
+    let file = TensorFile::open_dictionary(path, &options.limits)?;
+    let found = find_dictionary(&file, options)?;
+    let features = found.features;
+    let mut matrix = found.matrix.read()?;
+    let n_features = match features {
+        Orientation::Rows => matrix.n_rows,
+        Orientation::Columns => matrix.n_cols,
+    };
+    let labels = labels_of(options.labels.as_deref(), n_features)?;
+    check_matrix(&matrix, features)?;
+    let mut autoencoder = None;
+    let mut rates = None;
+    if let Some(layout) = &found.layout {
+        if layout.encoder.is_some() {
+            let norms = options.decoder_norms;
+            autoencoder = Some(read_autoencoder(&file, layout, &mut matrix, norms)?);
+        }
+        if let Some(name) = &layout.firing_rates {
+            rates = Some(firing_rates(&file, name, n_features)?);
+        }
+    }
+    if let Some(path) = &options.firing_rates {
+        rates = Some(read_firing_rates(path, n_features)?);
+    }
+    if let (Some(rates), DeadFeatures::Mask) = (&rates, options.dead) {
+        update_features(&mut matrix, features, |i, x| {
+            if is_dead(rates[i]) { 0.0 } else { x }
+        });
+    }
     let mut analysis = options.analysis;
-    analysis.min_norm = dictionary.min_norm;
-    let (geometry, spectrum, cosines) = match (&matrix.values, dictionary.features) {
-        (Values::F32(values), Orientation::Rows) => analyze_view(
-            from_columns(values, n_hidden, n_features),
-            options,
-            &analysis,
-        ),
-        (Values::F32(values), Orientation::Columns) => {
-            analyze_view(from_rows(values, n_hidden, n_features), options, &analysis)
-        }
-        (Values::F64(values), Orientation::Rows) => analyze_view(
-            from_columns(values, n_hidden, n_features),
-            options,
-            &analysis,
-        ),
-        (Values::F64(values), Orientation::Columns) => {
-            analyze_view(from_rows(values, n_hidden, n_features), options, &analysis)
-        }
-    }?;
+    analysis.min_norm = found.min_norm;
+    let (geometry, spectrum, cosines) =
+        with_view!(&matrix, features, |w| analyze_view(w, options, &analysis))?;
+    let tensor = std::mem::take(&mut matrix.name);
+    drop(matrix);
+    let control = match &options.control {
+        Some(control) => Some(analyze_control(path, &geometry, control, options)?),
+        None => None,
+    };
     Ok(AnalysisDocument {
         schema: "superposition/analysis/v1",
-        tensor: matrix.name.clone(),
-        features: dictionary.features,
+        tensor,
+        features,
+        format: found.format,
         slice: options.slice,
         centering: options.centering,
         spectrum,
+        autoencoder,
+        firing: rates.map(|rates| FiringSummary {
+            rate: Quantiles::of(&rates).expect("a matrix has features"),
+            dead_below: DEAD_FIRING_RATE,
+            n_dead: rates.iter().filter(|rate| is_dead(**rate)).count(),
+            masked: options.dead == DeadFeatures::Mask,
+            rates,
+        }),
+        control,
+        labels,
         cosines,
         geometry,
     })
+}
+
+/// Analyses the control of a dictionary, of which it must have the shape.
+fn analyze_control(
+    path: &Path,
+    geometry: &DictionaryReport,
+    control: &Path,
+    options: &AnalyzeOptions,
+) -> Result<Box<ControlSummary>, LabError> {
+    let mut options = options.clone();
+    (options.labels, options.firing_rates, options.control) = (None, None, None);
+    options.layer = Layer::Skip;
+    let document = analyze_file(control, &options)?;
+    let (here, there) = (path.display().to_string(), control.display().to_string());
+    for (what, n, n_control) in [
+        (
+            "features",
+            geometry.n_features,
+            document.geometry.n_features,
+        ),
+        ("dimensions", geometry.n_hidden, document.geometry.n_hidden),
+    ] {
+        same_count(what, (&here, n), (&there, n_control))?;
+    }
+    Ok(Box::new(ControlSummary {
+        tensor: document.tensor,
+        format: document.format,
+        autoencoder: document.autoencoder,
+        geometry: document.geometry,
+    }))
 }
 
 type Analyzed = (DictionaryReport, Option<Spectrum>, Option<Vec<f64>>);
@@ -209,10 +359,7 @@ fn analyze_view<T: Real>(
 ) -> Result<Analyzed, LabError> {
     match options.centering {
         Centering::None => analyze_columns(w, options.layer, analysis),
-        Centering::Mean => {
-            check_finite(w)?;
-            analyze_columns(center(w).as_ref(), options.layer, analysis)
-        }
+        Centering::Mean => analyze_columns(center(w).as_ref(), options.layer, analysis),
     }
 }
 
@@ -247,7 +394,6 @@ fn analyze_columns<T: Real>(
 pub(crate) struct Dictionary {
     pub(crate) matrix: Matrix,
     pub(crate) features: Orientation,
-    pub(crate) min_norm: f64,
 }
 
 impl Dictionary {
@@ -264,60 +410,33 @@ pub(crate) fn read_dictionary(
     path: &Path,
     options: &AnalyzeOptions,
 ) -> Result<Dictionary, LabError> {
-    let file = TensorFile::open(path, &options.limits)?;
-    // Another program may use the same metadata key: then it is any other file.
-    let is_toy_model = recipe_of(&file).is_ok_and(|recipe| recipe.is_some());
-    let tensor = match &options.tensor {
-        None if is_toy_model => Some("W"),
-        name => name.as_deref(),
-    };
-    let matrix = file.read_matrix(tensor, options.slice)?;
-    let features = match options.features {
-        Some(features) => features,
-        None if is_toy_model => Orientation::Columns,
-        None => {
-            return Err(LabError::UnknownOrientation {
-                tensor: matrix.name,
-                n_rows: matrix.n_rows,
-                n_cols: matrix.n_cols,
-            });
-        }
-    };
-    let min_norm = options
-        .min_norm
-        .unwrap_or(if is_toy_model { TOY_MIN_NORM } else { 0.0 });
+    let file = TensorFile::open_dictionary(path, &options.limits)?;
+    let found = find_dictionary(&file, options)?;
     Ok(Dictionary {
-        matrix,
-        features,
-        min_norm,
+        matrix: found.matrix.read()?,
+        features: found.features,
     })
 }
 
-/// The per-feature table of any [`DictionaryReport`].
+/// The per-feature table of any [`DictionaryReport`]: `feature`, `norm`, `dimensionality`, `mean_interference`,
+/// `max_cosine`, `nearest`, `min_cosine`, `most_opposed`, `cluster`.
 #[must_use]
-pub fn feature_csv(rows: &[FeatureRow]) -> String {
-    use std::fmt::Write as _;
-    fn cell<T: ToString>(value: Option<T>) -> String {
-        value.map_or_else(String::new, |value| value.to_string())
-    }
-    let mut csv = String::from(
-        "feature,norm,dimensionality,mean_interference,max_cosine,nearest,min_cosine,most_opposed,cluster\n",
+pub fn geometry_table(rows: &[FeatureRow]) -> FeatureTable {
+    use ColumnValues::{Index, Number};
+    let numbers = |of: fn(&FeatureRow) -> Option<f64>| Number(rows.iter().map(of).collect());
+    let indices = |of: fn(&FeatureRow) -> Option<usize>| Index(rows.iter().map(of).collect());
+    let mut table = FeatureTable::new(rows.len());
+    table.push("feature", indices(|row| Some(row.feature)));
+    table.push("norm", numbers(|row| Some(row.norm)));
+    table.push("dimensionality", numbers(|row| Some(row.dimensionality)));
+    table.push(
+        "mean_interference",
+        numbers(|row| Some(row.mean_interference)),
     );
-    for row in rows {
-        writeln!(
-            csv,
-            "{},{},{},{},{},{},{},{},{}",
-            row.feature,
-            row.norm,
-            row.dimensionality,
-            row.mean_interference,
-            cell(row.max_cosine),
-            cell(row.nearest),
-            cell(row.min_cosine),
-            cell(row.most_opposed),
-            cell(row.cluster),
-        )
-        .expect("writing to a string");
-    }
-    csv
+    table.push("max_cosine", numbers(|row| row.max_cosine));
+    table.push("nearest", indices(|row| row.nearest));
+    table.push("min_cosine", numbers(|row| row.min_cosine));
+    table.push("most_opposed", indices(|row| row.most_opposed));
+    table.push("cluster", indices(|row| row.cluster));
+    table
 }

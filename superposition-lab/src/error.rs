@@ -62,6 +62,30 @@ pub enum LabError {
         /// Its second dimension.
         n_cols: usize,
     },
+    /// A tensor has a value that is not finite.
+    #[error("in tensor {tensor:?}, {problem}")]
+    Tensor {
+        /// Its name.
+        tensor: String,
+        /// Which value it is.
+        problem: AnalysisError,
+    },
+    /// Labels that cannot be read or do not fit.
+    #[error("the labels in {} cannot be used: {reason}", path.display())]
+    Labels {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Firing rates that cannot be read or do not fit.
+    #[error("the firing rates in {} cannot be used: {reason}", path.display())]
+    FiringRates {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// Two matrices that must have the same number of samples or features do not.
     #[error("{left} has {n_left} {what} and {right} has {n_right}: they must be the same {what}")]
     CountsDiffer {

@@ -16,9 +16,14 @@ mod training;
 mod explore;
 mod sweep;
 
+mod autoencoder;
 mod compare;
 mod dictionary;
+mod feature_table;
+mod file_format;
+mod firing;
 mod inspect;
+mod labels;
 mod samples;
 mod sampling;
 
@@ -26,21 +31,27 @@ pub mod report;
 
 pub use superposition_analysis as analysis;
 pub use superposition_io as io;
+pub use superposition_io::Orientation;
 pub use superposition_model as model;
 pub use superposition_probe as probe;
 pub use superposition_train as train;
 pub use superposition_viz as viz;
 
+pub use autoencoder::{AutoencoderSummary, DecoderNorms, NormConvention, Quantiles};
 pub use checkpoint_file::{CHECKPOINT_KEY, SavedTraining, read_checkpoint, write_checkpoint};
 pub use compare::{ComparisonDocument, compare_files};
 pub use dictionary::{
-    AnalysisDocument, AnalyzeOptions, Centering, Layer, Orientation, Spectrum, analyze_file,
-    feature_csv,
+    AnalysisDocument, AnalyzeOptions, Centering, ControlSummary, DeadFeatures, FiringSummary,
+    Layer, Spectrum, analyze_file, geometry_table,
 };
 pub use error::LabError;
 pub use explore::{Exploration, ExploreOptions, TOY_MIN_NORM, explore, toy_analysis_options};
+pub use feature_table::{ColumnValues, FeatureTable, TableFormat};
+pub use file_format::{FileFormat, FormatDecision};
+pub use firing::{DEAD_FIRING_RATE, read_firing_rates};
 pub use history::{History, HistoryRow, Tracker};
 pub use inspect::{TensorsDocument, list_tensors};
+pub use labels::read_labels;
 pub use model_file::{RECIPE_KEY, read_model, write_model};
 pub use reading::{
     Evaluation, FeatureReading, PopulationLossSummary, ProbeSummary, Reading, evaluate,

@@ -224,7 +224,7 @@ fn files_from_a_model_to_its_probes() {
     assert_eq!(value["min_norm"], 0.5);
     assert_eq!(value["spectrum"]["rank"], 3);
     assert!(analysis_report(&analysis, &TextStyle::default()).contains("features represented"));
-    let csv = analysis.per_feature_csv();
+    let csv = analysis.feature_table().to_csv();
     assert_eq!(
         csv.lines().next().unwrap(),
         "feature,norm,dimensionality,mean_interference,max_cosine,nearest,min_cosine,most_opposed,cluster"

@@ -1,13 +1,15 @@
 //! `superposition analyze`.
 
-use superposition_lab::io::{check_writable, write_atomic};
+use superposition_lab::io::check_writable;
 use superposition_lab::report::{analysis_report, tensors_report};
-use superposition_lab::{AnalyzeOptions, Centering, Layer, analyze_file, list_tensors};
+use superposition_lab::{
+    AnalyzeOptions, Centering, DeadFeatures, Layer, TableFormat, analyze_file, list_tensors,
+};
 
 use crate::args::AnalyzeArgs;
 use crate::failure::Failure;
-use crate::output::{distinct, overwrite, print, print_json, terminal_style, to_json};
-use crate::progress::waiting;
+use crate::output::{distinct, note, overwrite, print, print_json, terminal_style, to_json};
+use crate::progress::{Verbosity, waiting};
 
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     if args.list {
@@ -22,7 +24,15 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         .with_tensor(args.tensor.clone())
         .with_features(args.matrix.features.map(Into::into))
         .with_slice(args.matrix.slice)
-        .with_min_norm(args.min_norm);
+        .with_min_norm(args.min_norm)
+        .with_format(args.format.into());
+    options.decoder_norms = args.decoder_norms.into();
+    options.firing_rates.clone_from(&args.firing_rates);
+    options.labels.clone_from(&args.labels);
+    options.control.clone_from(&args.control);
+    if args.mask_dead {
+        options.dead = DeadFeatures::Mask;
+    }
     options.analysis.threads = args.threads.get().get();
     if let Some(threshold) = args.threshold {
         options.analysis.cluster_threshold = threshold;
@@ -35,7 +45,18 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     }
     let overwrite = overwrite(args.force);
     if let Some(path) = &args.per_feature {
-        distinct(("FILE", &args.file), ("--per-feature", path))?;
+        TableFormat::of(path)?;
+        let inputs = [
+            ("FILE", Some(&args.file)),
+            ("--firing-rates", args.firing_rates.as_ref()),
+            ("--labels", args.labels.as_ref()),
+            ("--control", args.control.as_ref()),
+        ];
+        for (name, input) in inputs {
+            if let Some(input) = input {
+                distinct((name, input), ("--per-feature", path))?;
+            }
+        }
         check_writable(path, overwrite)?;
     }
     let document = waiting(
@@ -44,7 +65,14 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         || analyze_file(&args.file, &options),
     )?;
     if let Some(path) = &args.per_feature {
-        write_atomic(path, document.per_feature_csv().as_bytes(), overwrite)?;
+        document.feature_table().write(path, overwrite)?;
+    }
+    if args.common.json && args.common.verbosity() == Verbosity::Normal {
+        // The text report has it.
+        note(&format!(
+            "{} is read as {}: {}",
+            document.tensor, document.format.name, document.format.reason
+        ));
     }
     if args.common.json {
         print_json(&to_json(&document)?)

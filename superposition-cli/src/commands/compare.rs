@@ -11,11 +11,13 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
     let a = AnalyzeOptions::default()
         .with_tensor(args.a_tensor.clone())
         .with_features(args.a_features.map(Into::into))
-        .with_slice(args.a_slice);
+        .with_slice(args.a_slice)
+        .with_format(args.a_format.into());
     let b = AnalyzeOptions::default()
         .with_tensor(args.b_tensor.clone())
         .with_features(args.b_features.map(Into::into))
-        .with_slice(args.b_slice);
+        .with_slice(args.b_slice)
+        .with_format(args.b_format.into());
     let document = compare_files((&args.a, &a), (&args.b, &b))?;
     if args.common.json {
         print_json(&to_json(&document)?)

@@ -57,8 +57,8 @@ pub fn exploration_report(exploration: &Exploration, style: &TextStyle) -> Strin
         summary
             .headline
             .push(population_headline(&reading.population_loss));
-        summary.headline.extend(headlines(&reading.geometry));
-        summary.warnings = warnings(&reading.geometry);
+        summary.headline.extend(headlines(&reading.geometry, None));
+        summary.warnings = warnings(&reading.geometry, None);
         let rows = &reading.features;
         summary.norms = rows.iter().map(|row| row.norm).collect();
         summary.dimensionality = rows.iter().map(|row| row.dimensionality).collect();
@@ -92,8 +92,8 @@ pub fn training_report(document: &TrainingDocument, style: &TextStyle) -> String
     summary
         .headline
         .push(population_headline(&document.population_loss));
-    summary.headline.extend(headlines(&document.geometry));
-    summary.warnings = warnings(&document.geometry);
+    summary.headline.extend(headlines(&document.geometry, None));
+    summary.warnings = warnings(&document.geometry, None);
     let mut report = summary_report(&summary, style);
     let points: Vec<(f64, f64)> = document
         .history

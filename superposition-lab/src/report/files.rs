@@ -6,6 +6,7 @@ use superposition_viz::{
     section, summary_report, table,
 };
 
+use super::autoencoder::{autoencoder_headlines, control_table, firing_headline};
 use super::geometry::{headlines, warnings};
 use super::{number, optional, pair, percent};
 use crate::{
@@ -39,8 +40,19 @@ pub fn analysis_report(document: &AnalysisDocument, style: &TextStyle) -> String
             .configuration
             .push(pair("centred", "the mean direction was subtracted"));
     }
-    summary.warnings = warnings(geometry);
-    summary.headline = headlines(geometry);
+    summary.configuration.push(pair(
+        "read as",
+        format!("{}: {}", document.format.name, document.format.reason),
+    ));
+    let labels = document.labels.as_deref();
+    summary.warnings = warnings(geometry, labels);
+    summary.headline = headlines(geometry, labels);
+    if let Some(firing) = &document.firing {
+        summary.headline.push(firing_headline(firing));
+    }
+    if let Some(found) = &document.autoencoder {
+        summary.headline.extend(autoencoder_headlines(found));
+    }
     if let Some(spectrum) = &document.spectrum {
         summary.headline.extend([
             Headline::new("rank", spectrum.rank.to_string(), "numerical"),
@@ -69,6 +81,9 @@ pub fn analysis_report(document: &AnalysisDocument, style: &TextStyle) -> String
             ]],
             note: "Single linkage: a large cluster may be a chain.".to_owned(),
         });
+    }
+    if let Some(control) = &document.control {
+        summary.tables.push(control_table(document, control));
     }
     let mut report = summary_report(&summary, style);
     let rows = document.rows();

@@ -6,8 +6,41 @@ use superposition_viz::Headline;
 
 use super::{number, optional};
 
-/// Headlines over any dictionary.
-pub(super) fn headlines(geometry: &DictionaryReport) -> Vec<Headline> {
+/// Most features that a warning names.
+const MAX_NAMED: usize = 10;
+/// Most characters of a label that are shown.
+const MAX_LABEL: usize = 24;
+
+/// The name of a feature: its index, and its label where there is one.
+fn feature(i: usize, labels: Option<&[String]>) -> String {
+    let Some(label) = labels.and_then(|labels| labels.get(i)) else {
+        return i.to_string();
+    };
+    let mut characters = label.chars();
+    let shown: String = characters
+        .by_ref()
+        .take(MAX_LABEL)
+        .flat_map(|c| {
+            // What would move the cursor, or look like nothing, is written out.
+            let hidden = c.is_control() || c.is_whitespace() && c != ' ';
+            let (plain, escaped) = if hidden {
+                (None, Some(c.escape_unicode()))
+            } else {
+                (Some(c), None)
+            };
+            plain.into_iter().chain(escaped.into_iter().flatten())
+        })
+        .collect();
+    let rest = if characters.next().is_some() {
+        "..."
+    } else {
+        ""
+    };
+    format!("{i} ({shown}{rest})")
+}
+
+/// Headlines over any dictionary, whose features may have names.
+pub(super) fn headlines(geometry: &DictionaryReport, labels: Option<&[String]>) -> Vec<Headline> {
     let n = geometry.n_features;
     let m = geometry.n_hidden;
     let represented = geometry.n_represented;
@@ -70,12 +103,15 @@ pub(super) fn headlines(geometry: &DictionaryReport) -> Vec<Headline> {
         Headline::new(
             "largest cosine",
             optional(geometry.max_cosine.map(|pair| pair.value)),
-            between(geometry.max_cosine),
+            between(geometry.max_cosine, labels),
         ),
         Headline::new(
             "smallest cosine",
             optional(geometry.min_cosine.map(|pair| pair.value)),
-            format!("{}; -1 is an antipodal pair", between(geometry.min_cosine)),
+            format!(
+                "{}; -1 is an antipodal pair",
+                between(geometry.min_cosine, labels)
+            ),
         ),
         Headline::new(
             "coherence",
@@ -106,15 +142,18 @@ pub(super) fn headlines(geometry: &DictionaryReport) -> Vec<Headline> {
     ]
 }
 
-fn between(pair: Option<PairCosine>) -> String {
+fn between(pair: Option<PairCosine>, labels: Option<&[String]>) -> String {
     pair.map_or_else(
         || "there is no pair".to_owned(),
-        |pair| format!("of features {} and {}", pair.i, pair.j),
+        |pair| {
+            let (i, j) = (feature(pair.i, labels), feature(pair.j, labels));
+            format!("of features {i} and {j}")
+        },
     )
 }
 
 /// What a reader of these numbers may misread.
-pub(super) fn warnings(geometry: &DictionaryReport) -> Vec<String> {
+pub(super) fn warnings(geometry: &DictionaryReport, labels: Option<&[String]>) -> Vec<String> {
     let mut warnings = Vec::new();
     if geometry.n_represented == 0 {
         warnings.push(format!(
@@ -122,14 +161,22 @@ pub(super) fn warnings(geometry: &DictionaryReport) -> Vec<String> {
             geometry.min_norm
         ));
     }
-    let zeros = geometry
+    let zeros: Vec<usize> = geometry
         .features
         .iter()
         .filter(|row| row.norm == 0.0)
-        .count();
-    if zeros > 0 {
+        .map(|row| row.feature)
+        .collect();
+    if !zeros.is_empty() {
+        let named = zeros.iter().take(MAX_NAMED).map(|&i| feature(i, labels));
+        let mut names: Vec<String> = named.collect();
+        if zeros.len() > names.len() {
+            names.push(format!("{} others", zeros.len() - names.len()));
+        }
         warnings.push(format!(
-            "{zeros} features are exactly zero: their D_i and cosines are 0"
+            "{} features are exactly zero: their D_i and cosines are 0 ({})",
+            zeros.len(),
+            names.join(", ")
         ));
     }
     warnings

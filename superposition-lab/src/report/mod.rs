@@ -3,6 +3,7 @@
 //! Numbers are those of the document's JSON, rounded to three or four significant digits; only the
 //! heat map of interference is computed from W.
 
+mod autoencoder;
 mod exploration;
 mod files;
 mod geometry;

@@ -1,0 +1,90 @@
+//! How often features fire, from a file.
+
+use std::path::Path;
+
+use superposition_io::{ReadLimits, TensorFile, Values};
+
+use crate::LabError;
+
+/// A feature that fires more rarely than this is dead: SAELens' threshold.
+pub const DEAD_FIRING_RATE: f64 = 1e-8;
+
+/// What SAELens adds to a rate before it takes the logarithm.
+const SAELENS_FLOOR: f64 = 1e-10;
+
+/// Reads the share of samples in which each feature is active, in [0, 1].
+///
+/// The file holds one vector of floating-point numbers. A vector named `sparsity` in safetensors is that of SAELens'
+/// `sparsity.safetensors`: the logarithm to base 10 of the rate plus 1e-10, and read as such.
+///
+/// # Errors
+/// The file cannot be read, holds no such vector or several, has another number of values than there are features, or
+/// a value is no rate (which one is named).
+pub fn read_firing_rates(path: &Path, n_features: usize) -> Result<Vec<f64>, LabError> {
+    let file = TensorFile::open(path, &ReadLimits::default())?;
+    let mut vectors = file
+        .tensors()
+        .iter()
+        .filter(|tensor| tensor.is_readable() && tensor.shape.len() == 1);
+    let wrong = |reason: String| LabError::FiringRates {
+        path: path.to_owned(),
+        reason,
+    };
+    let (Some(vector), None) = (vectors.next(), vectors.next()) else {
+        return Err(wrong(
+            "it must hold one vector of floating-point numbers, a rate per feature".to_owned(),
+        ));
+    };
+    firing_rates(&file, &vector.name, n_features)
+}
+
+/// The rates in a vector of a file.
+pub(crate) fn firing_rates(
+    file: &TensorFile,
+    name: &str,
+    n_features: usize,
+) -> Result<Vec<f64>, LabError> {
+    let values = match file.read(name)?.values {
+        Values::F32(values) => values.into_iter().map(f64::from).collect(),
+        Values::F64(values) => values,
+    };
+    let wrong = |reason: String| LabError::FiringRates {
+        path: file.path().to_owned(),
+        reason,
+    };
+    if values.len() != n_features {
+        return Err(wrong(format!(
+            "it has {} rates, and there are {n_features} features",
+            values.len()
+        )));
+    }
+    let is_logarithm =
+        name == "sparsity" && file.path().extension() == Some("safetensors".as_ref());
+    values
+        .into_iter()
+        .enumerate()
+        .map(|(i, value)| {
+            let rate = if is_logarithm {
+                // A rate of one comes out a little above it.
+                (10.0_f64.powf(value) - SAELENS_FLOOR).clamp(0.0, 1.0)
+            } else {
+                value
+            };
+            let is_rate = if is_logarithm {
+                value <= 1e-6
+            } else {
+                (0.0..=1.0).contains(&value)
+            };
+            if is_rate {
+                Ok(rate)
+            } else {
+                let expected = if is_logarithm {
+                    "the logarithm of a rate is at most 0"
+                } else {
+                    "a rate is between 0 and 1"
+                };
+                Err(wrong(format!("feature {i} has {value}: {expected}")))
+            }
+        })
+        .collect()
+}
