@@ -5,7 +5,7 @@ mod read_everything;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use read_everything::{read_all, read_everything};
+use read_everything::{read_all, read_everything, recognize_everything};
 use superposition_io::{ReadLimits, TensorFile};
 
 /// SplitMix64: enough randomness for mutations, the same everywhere.
@@ -154,6 +154,54 @@ fn mutated_npy() {
 #[test]
 fn mutated_npz() {
     mutate_fixtures(&["stored.npz", "deflated.npz", "halves.npz"], 1000);
+}
+
+#[test]
+fn mutated_dictionaries() {
+    for (seed, (folder, tensors, config)) in [
+        (
+            "saelens-standard",
+            "sae_weights.safetensors",
+            Some("cfg.json"),
+        ),
+        ("saelens-gated", "sae_weights.safetensors", Some("cfg.json")),
+        ("gemma-scope", "params.npz", None),
+        ("gemma-scope-2", "params.safetensors", None),
+        ("sparsify", "sae.safetensors", Some("cfg.json")),
+        (
+            "saelens-synthetic",
+            "synthetic_model.safetensors",
+            Some("synthetic_model_config.json"),
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let folder = fixture("dictionaries").join(folder);
+        let tensors = fs::read(folder.join(tensors)).unwrap();
+        let config = config.map_or_else(Vec::new, |name| fs::read(folder.join(name)).unwrap());
+        let join = |config: &[u8], tensors: &[u8]| {
+            let length = (config.len() as u16).to_le_bytes();
+            [&length, config, tensors].concat()
+        };
+        assert!(recognize_everything(&join(&config, &tensors)), "{folder:?}");
+        let mut random = Random(100 + seed as u64);
+        let mut n_recognized = 0;
+        for round in 0..300 {
+            // One of the two, so that the other stays good.
+            let (mut config, mut tensors) = (config.clone(), tensors.clone());
+            if round % 2 == 0 && !config.is_empty() {
+                mutate(&mut config, &mut random);
+            } else {
+                mutate(&mut tensors, &mut random);
+            }
+            n_recognized += usize::from(recognize_everything(&join(&config, &tensors)));
+        }
+        assert!(
+            (1..300).contains(&n_recognized),
+            "{folder:?}: {n_recognized}"
+        );
+    }
 }
 
 #[test]
