@@ -45,7 +45,6 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     }
     let overwrite = overwrite(args.force);
     if let Some(path) = &args.per_feature {
-        TableFormat::of(path)?;
         let inputs = [
             ("FILE", Some(&args.file)),
             ("--firing-rates", args.firing_rates.as_ref()),
@@ -57,6 +56,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
                 distinct((name, input), ("--per-feature", path))?;
             }
         }
+        TableFormat::of(path)?;
         check_writable(path, overwrite)?;
     }
     let document = waiting(

@@ -1,0 +1,232 @@
+//! `analyze` and `compare` on dictionaries of other programs, and the tables they write.
+
+mod support;
+
+use std::path::Path;
+
+use superposition_lab::io::{ReadLimits, TensorFile, Values};
+use support::{Folder, safetensors};
+
+/// A folder of the fixtures of superposition-io, copied.
+fn copy(folder: &Folder, name: &str) {
+    let from = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../superposition-io/tests/fixtures/dictionaries")
+        .join(name);
+    std::fs::create_dir(folder.path(name)).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), folder.path(name).join(file.file_name())).unwrap();
+    }
+}
+
+#[test]
+fn every_format_is_found_and_said() {
+    let folder = Folder::new();
+    for (name, format, n_features) in [
+        ("saelens-standard", "saelens", 6),
+        ("saelens-gated", "saelens", 6),
+        ("saelens-topk", "saelens", 6),
+        ("saelens-jumprelu", "saelens", 6),
+        ("saelens-bf16", "saelens", 6),
+        ("saelens-transcoder", "saelens", 6),
+        ("gemma-scope", "gemma-scope", 6),
+        ("gemma-scope-2", "gemma-scope", 6),
+        ("sparsify", "sparsify", 6),
+        ("sparsify-expansion", "sparsify", 8),
+        ("saelens-synthetic", "saelens-synthetic", 6),
+    ] {
+        copy(&folder, name);
+        let run = folder.run(&format!("analyze {name} --json")).succeeds();
+        let said = format!("is read as {format}: it has ");
+        assert!(run.stderr.contains(&said), "{}", run.stderr);
+        let document = run.json();
+        assert_eq!(document["format"]["name"], format);
+        assert_eq!(document["features"], "rows");
+        assert_eq!(document["n_features"], n_features);
+        let forced = folder.run(&format!("analyze {name} --json --quiet --format {format}"));
+        let forced = forced.succeeds();
+        assert_eq!(forced.stderr, "");
+        assert_eq!(forced.json(), document);
+        let text = folder.run(&format!("analyze {name}")).succeeds();
+        assert!(text.stdout.contains(&format!("{format}: it has ")));
+    }
+    copy(&folder, "linear");
+    folder
+        .run("analyze linear")
+        .fails(2, &["--features rows", "[4, 6]"]);
+    let document = folder.run("analyze linear --features columns --json");
+    let document = document.succeeds().json();
+    assert_eq!(document["format"]["name"], "matrix");
+    assert_eq!(document["n_features"], 6);
+    let document = folder.run("compare saelens-standard sparsify --json");
+    assert_eq!(document.succeeds().json()["n_features"], 6);
+}
+
+#[test]
+fn what_cannot_be_told_is_asked() {
+    let folder = Folder::new();
+    copy(&folder, "saelens-jumprelu");
+    std::fs::remove_file(folder.path("saelens-jumprelu/cfg.json")).unwrap();
+    folder
+        .run("analyze saelens-jumprelu")
+        .fails(1, &["saelens or gemma-scope", "[d_sae, d_in]"]);
+    let forced = "analyze saelens-jumprelu --json --quiet --format";
+    let a = folder.run(&format!("{forced} saelens")).succeeds().json();
+    let b = folder.run(&format!("{forced} gemma-scope")).succeeds();
+    assert_eq!(a["total_dimensionality"], b.json()["total_dimensionality"]);
+    folder
+        .run(&format!("{forced} sparsify"))
+        .fails(1, &["not laid out as sparsify", "encoder.weight"]);
+    folder
+        .run(&format!("{forced} toy-model"))
+        .fails(1, &["toy model"]);
+    folder
+        .run("analyze saelens-jumprelu --tensor W_dec")
+        .fails(2, &["--features rows"]);
+    folder
+        .run("analyze saelens-jumprelu --tensor W_dec --features rows")
+        .succeeds();
+    folder.run("analyze saelens-jumprelu --format sae").fails(
+        2,
+        &["saelens-synthetic", "gemma-scope", "matrix", "toy-model"],
+    );
+    std::fs::create_dir(folder.path("empty")).unwrap();
+    folder.run("analyze empty").fails(1, &["is a folder"]);
+}
+
+#[test]
+fn tables_hold_the_same_in_every_format() {
+    let folder = Folder::new();
+    copy(&folder, "saelens-jumprelu");
+    folder.write(
+        "labels.txt",
+        "the\n\"a\", b\n\u{e9}\r\n\nlong\n#5".as_bytes(),
+    );
+    folder.write(
+        "rates.safetensors",
+        &rates(&[0.5, 0.0, 1.0, 1e-3, 1e-9, 0.25]),
+    );
+    let line = "analyze saelens-jumprelu --labels labels.txt --firing-rates rates.safetensors";
+    for name in ["a.csv", "a.jsonl", "a.npz"] {
+        let run = folder
+            .run(&format!("{line} --per-feature {name}"))
+            .succeeds();
+        assert!(run.stdout.contains("dead features"), "{}", run.stdout);
+        assert!(run.stdout.contains("(the)"), "{}", run.stdout);
+    }
+    let csv = std::fs::read_to_string(folder.path("a.csv")).unwrap();
+    let header = "feature,label,norm,dimensionality,mean_interference,max_cosine,nearest,min_cosine,most_opposed,cluster,decoder_norm,encoder_norm,encoder_cosine,b_enc,threshold,firing_rate,dead";
+    assert_eq!(csv.lines().next().unwrap(), header);
+    let jsonl = std::fs::read_to_string(folder.path("a.jsonl")).unwrap();
+    let file = TensorFile::open(folder.path("a.npz"), &ReadLimits::default()).unwrap();
+    let names: Vec<&str> = file.tensors().iter().map(|t| t.name.as_str()).collect();
+    assert_eq!(names.join(","), header);
+    let numbers = |name: &str| match file.read(name).unwrap().values {
+        Values::F64(values) => values,
+        Values::F32(_) => panic!("tables are f64"),
+    };
+    for (i, line) in jsonl.lines().enumerate() {
+        let row: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert_eq!(row["feature"], i);
+        assert_eq!(
+            row["label"],
+            ["the", "\"a\", b", "\u{e9}", "", "long", "#5"][i]
+        );
+        assert_eq!(row["dead"], [false, true, false, false, true, false][i]);
+        for name in ["norm", "dimensionality", "encoder_cosine", "threshold"] {
+            assert_eq!(row[name], numbers(name)[i], "{name}");
+        }
+        // From the end: a label may hold a comma.
+        let cells: Vec<&str> = csv.lines().nth(i + 1).unwrap().rsplit(',').collect();
+        for (name, cell) in header.rsplit(',').zip(&cells).take(15) {
+            assert_eq!(cell.parse::<f64>().ok(), row[name].as_f64(), "{name}");
+        }
+        // Feature 2 is zero: it has no neighbour.
+        assert_eq!(row["nearest"].is_null(), i == 2);
+        assert_eq!(
+            row["max_cosine"].is_null(),
+            numbers("max_cosine")[i].is_nan()
+        );
+    }
+    assert_eq!(jsonl.lines().count(), 6);
+    assert!(csv.contains("1,\"\"\"a\"\", b\","), "{csv}");
+
+    folder
+        .run(&format!("{line} --per-feature a.csv"))
+        .fails(1, &["a.csv", "--force"]);
+    folder
+        .run(&format!("{line} --per-feature a.txt"))
+        .fails(2, &["a.txt", ".csv, .jsonl or .npz"]);
+    folder
+        .run("analyze saelens-jumprelu --labels labels.csv --per-feature labels.csv")
+        .fails(2, &["same file"]);
+    folder.write("five.txt", b"1\n2\n3\n4\n5\n");
+    folder
+        .run("analyze saelens-jumprelu --labels five.txt")
+        .fails(1, &["five.txt", "5 lines", "6 features"]);
+    folder.write("latin.txt", b"1\n2\n\xe9\n4\n5\n6\n");
+    folder
+        .run("analyze saelens-jumprelu --labels latin.txt")
+        .fails(1, &["line 3 is not UTF-8"]);
+}
+
+fn rates(values: &[f32]) -> Vec<u8> {
+    let header = format!(
+        r#"{{"rates":{{"dtype":"F32","shape":[{}],"data_offsets":[0,{}]}}}}"#,
+        values.len(),
+        4 * values.len()
+    );
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.as_bytes());
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    bytes
+}
+
+#[test]
+fn controls_firing_rates_and_bad_values() {
+    let folder = Folder::new();
+    copy(&folder, "saelens-standard");
+    copy(&folder, "saelens-jumprelu");
+    let run = folder.run("analyze saelens-standard --control saelens-jumprelu");
+    assert!(run.succeeds().stdout.contains("Beside the control"));
+    let document = folder.run("analyze saelens-standard --control saelens-jumprelu --json");
+    let document = document.succeeds().json();
+    assert_eq!(document["control"]["format"]["architecture"], "jumprelu");
+    assert_eq!(document["control"]["geometry"]["n_features"], 6);
+    folder.write("rates.safetensors", &rates(&[0.5; 5]));
+    folder
+        .run("analyze saelens-standard --firing-rates rates.safetensors")
+        .fails(1, &["5 rates", "6 features"]);
+    let masked = "analyze saelens-standard --json --mask-dead --firing-rates rates.safetensors";
+    folder.write("rates.safetensors", &rates(&[0.5, 0.5, 0.5, 0.5, 0.0, 0.5]));
+    let document = folder.run(masked).succeeds().json();
+    assert_eq!(document["firing"]["n_dead"], 1);
+    assert_eq!(document["n_represented"], 4);
+
+    // A NaN in the encoder, which the geometry does not read.
+    let path = folder.path("saelens-standard/sae_weights.safetensors");
+    let mut bytes = std::fs::read(&path).unwrap();
+    let file = TensorFile::open(&path, &ReadLimits::default()).unwrap();
+    let before: usize = file
+        .tensors()
+        .iter()
+        .take_while(|t| t.name != "W_enc")
+        .map(|t| 4 * t.shape.iter().product::<usize>())
+        .sum();
+    let data: usize = file
+        .tensors()
+        .iter()
+        .map(|t| 4 * t.shape.iter().product::<usize>())
+        .sum();
+    // Element (2, 5) of [d_in, d_sae].
+    let at = bytes.len() - data + before + 4 * (2 * 6 + 5);
+    bytes[at..at + 4].copy_from_slice(&f32::NAN.to_le_bytes());
+    folder.write("saelens-standard/sae_weights.safetensors", &bytes);
+    folder
+        .run("analyze saelens-standard")
+        .fails(1, &["\"W_enc\"", "component 2 of feature 5 is NaN"]);
+    folder.write("nan.safetensors", &safetensors(1, 2, &[1.0, f32::INFINITY]));
+    folder
+        .run("analyze nan.safetensors --features rows")
+        .fails(1, &["\"W\"", "component 1 of feature 0 is inf"]);
+}
