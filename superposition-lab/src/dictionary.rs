@@ -306,17 +306,22 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
         centering: options.centering,
         spectrum,
         autoencoder,
-        firing: rates.map(|rates| FiringSummary {
-            rate: Quantiles::of(&rates).expect("a matrix has features"),
-            dead_below: DEAD_FIRING_RATE,
-            n_dead: rates.iter().filter(|rate| is_dead(**rate)).count(),
-            masked: options.dead == DeadFeatures::Mask,
-            rates,
-        }),
+        firing: rates.and_then(|rates| summarize_firing(rates, options.dead)),
         control,
         labels,
         cosines,
         geometry,
+    })
+}
+
+/// None without features.
+fn summarize_firing(rates: Vec<f64>, dead: DeadFeatures) -> Option<FiringSummary> {
+    Some(FiringSummary {
+        rate: Quantiles::of(&rates)?,
+        dead_below: DEAD_FIRING_RATE,
+        n_dead: rates.iter().filter(|rate| is_dead(**rate)).count(),
+        masked: dead == DeadFeatures::Mask,
+        rates,
     })
 }
 
