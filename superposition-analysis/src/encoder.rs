@@ -1,7 +1,7 @@
 //! How far what a feature reads from what it writes.
 
 use crate::Real;
-use crate::linalg::dot;
+use crate::kernel::dot;
 use faer::MatRef;
 
 /// The cosine of every feature's encoder and decoder direction, columns of two m x n matrices:
