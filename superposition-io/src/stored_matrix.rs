@@ -30,7 +30,7 @@ use crate::tensor::{Float, Matrix};
 /// let mut sum = 0.0_f64;
 /// matrix.for_each_block(2, |_first_row, values: &[f64]| {
 ///     sum += values.iter().sum::<f64>();
-///     ControlFlow::Continue(())
+///     ControlFlow::<()>::Continue(())
 /// })?;
 /// assert_eq!(sum, 15.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
