@@ -126,6 +126,8 @@ pub enum PairStatistics {
     /// Extreme cosines, neighbours, degrees and clusters are found.
     #[default]
     Compared,
+    /// The same, and the edges are listed: as [`edges`](crate::edges) does, over the represented features.
+    Listed,
     /// They are left out: `None` or empty.
     Skipped,
 }
@@ -185,7 +187,7 @@ pub struct FeatureRow {
 
 /// What [`analyze`] finds about a dictionary.
 ///
-/// With the feature `serde` the keys of the JSON object are the names of the fields; `features` and `neighbors` are left out.
+/// With the feature `serde` the keys of the JSON object are the names of the fields; `features`, `neighbors` and `edges` are left out.
 /// Norm-weighted quantities (norms, `frobenius_sq`, dimensionalities, frame potential and tightness) are over all features;
 /// what is about pairs of directions is over the represented ones, `mean_interference_all` excepted.
 ///
@@ -250,6 +252,9 @@ pub struct DictionaryReport {
     /// The nearest and the most opposed features of every one, as many as the options say; empty if pairs were not compared.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub neighbors: Vec<Neighbors>,
+    /// The pairs of represented features with cos^2 above the threshold of the clusters, i < j, in lexicographic order, if they were to be listed.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub edges: Vec<PairCosine>,
 }
 
 impl DictionaryReport {
@@ -330,16 +335,17 @@ pub(crate) fn analyze_directions<T: Real>(
     let potential = frame.potential();
     drop(frame);
     let interference = Interference::new(directions, &represented, options.threads);
-    let pairs = (options.pairs == PairStatistics::Compared).then(|| {
+    let mut pairs = (options.pairs != PairStatistics::Skipped).then(|| {
         let search = PairSearch {
             // The extremes are wanted in any case.
             neighbors: options.neighbors.max(1),
             threshold: Some(options.cluster_threshold),
-            list_edges: false,
+            list_edges: options.pairs == PairStatistics::Listed,
             threads: options.threads,
         };
         RepresentedPairs::new(directions, &represented, search)
     });
+    let edges = pairs.as_mut().map(|pairs| std::mem::take(&mut pairs.edges));
     let pairs = pairs.as_ref();
     let clusters = pairs.map(|pairs| Clusters {
         threshold: options.cluster_threshold,
@@ -403,6 +409,7 @@ pub(crate) fn analyze_directions<T: Real>(
         clusters: clusters.map(|clusters| clusters.summary()),
         features,
         neighbors,
+        edges: edges.unwrap_or_default(),
     }
 }
 

@@ -231,11 +231,25 @@ pub(crate) struct AnalyzeArgs {
     #[command(flatten)]
     pub(crate) matrix: MatrixArgs,
     /// List the names, shapes and types of the file's tensors
-    #[arg(long, conflicts_with_all = ["per_feature", "center", "layer", "tensor", "slice", "features", "firing_rates", "labels", "control"])]
+    #[arg(long, conflicts_with_all = ["per_feature", "edges_out", "center", "layer", "tensor", "slice", "features", "firing_rates", "labels", "control"])]
     pub(crate) list: bool,
-    /// Features with cos^2 above this share a cluster
-    #[arg(long, value_name = "COS2", allow_negative_numbers = true)]
+    /// Two features with cos^2 above this are an edge; the components of these are the clusters
+    #[arg(
+        long,
+        visible_alias = "edges",
+        value_name = "COS2",
+        allow_negative_numbers = true
+    )]
     pub(crate) threshold: Option<f64>,
+    /// Write the edges: a row per pair
+    #[arg(long, value_name = "FILE.{csv,jsonl,npz}")]
+    pub(crate) edges_out: Option<PathBuf>,
+    /// Find so many of the nearest and of the most opposed features of each, for --per-feature
+    #[arg(long, value_name = "K", default_value_t = 1)]
+    pub(crate) neighbors: usize,
+    /// Do not compare features pair by pair: norms, dimensionality and interference alone, which take a fraction of the time
+    #[arg(long, conflicts_with_all = ["edges_out", "neighbors"])]
+    pub(crate) no_pairs: bool,
     /// Subtract the mean direction first
     #[arg(long)]
     pub(crate) center: bool,
@@ -263,7 +277,7 @@ pub(crate) struct AnalyzeArgs {
     /// Write a row per feature: the name's end says whether as CSV, as JSON lines or as arrays for NumPy
     #[arg(long, value_name = "FILE.{csv,jsonl,npz}")]
     pub(crate) per_feature: Option<PathBuf>,
-    /// Replace the file of --per-feature if it exists
+    /// Replace the files of --per-feature and --edges-out if they exist
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]

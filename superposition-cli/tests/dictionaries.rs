@@ -115,7 +115,7 @@ fn tables_hold_the_same_in_every_format() {
         assert!(run.stdout.contains("(the)"), "{}", run.stdout);
     }
     let csv = std::fs::read_to_string(folder.path("a.csv")).unwrap();
-    let header = "feature,label,norm,dimensionality,mean_interference,max_cosine,nearest,min_cosine,most_opposed,cluster,decoder_norm,encoder_norm,encoder_cosine,b_enc,threshold,firing_rate,dead";
+    let header = "feature,label,norm,dimensionality,mean_interference,max_cosine,nearest,min_cosine,most_opposed,degree,cluster,decoder_norm,encoder_norm,encoder_cosine,b_enc,threshold,firing_rate,dead";
     assert_eq!(csv.lines().next().unwrap(), header);
     let jsonl = std::fs::read_to_string(folder.path("a.jsonl")).unwrap();
     let file = TensorFile::open(folder.path("a.npz"), &ReadLimits::default()).unwrap();
@@ -229,4 +229,72 @@ fn controls_firing_rates_and_bad_values() {
     folder
         .run("analyze nan.safetensors --features rows")
         .fails(1, &["\"W\"", "component 1 of feature 0 is inf"]);
+}
+
+#[test]
+fn neighbors_and_edges_are_listed() {
+    let folder = Folder::new();
+    copy(&folder, "saelens-standard");
+    folder.write("labels.txt", b"a\nb\nc\nd\ne\nf");
+    let line = "analyze saelens-standard --labels labels.txt --neighbors 3 --edges 0.01";
+    folder
+        .run(&format!("{line} --per-feature f.jsonl --edges-out e.csv"))
+        .succeeds();
+    let features = std::fs::read_to_string(folder.path("f.jsonl")).unwrap();
+    let rows: Vec<serde_json::Value> = features
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let degrees: u64 = rows.iter().map(|row| row["degree"].as_u64().unwrap_or(0)).sum();
+    for row in &rows {
+        assert!(row["max_cosine"].as_f64() >= row["nearest_2_cosine"].as_f64());
+        assert!(row["nearest_2_cosine"].as_f64() >= row["nearest_3_cosine"].as_f64());
+        assert!(row["min_cosine"].as_f64() <= row["most_opposed_2_cosine"].as_f64());
+    }
+    let edges = std::fs::read_to_string(folder.path("e.csv")).unwrap();
+    let mut lines = edges.lines();
+    assert_eq!(lines.next(), Some("i,j,cosine,label_i,label_j"));
+    let mut count = 0;
+    for line in lines {
+        let cells: Vec<&str> = line.split(',').collect();
+        let (i, j): (usize, usize) = (cells[0].parse().unwrap(), cells[1].parse().unwrap());
+        let cosine: f64 = cells[2].parse().unwrap();
+        assert!(i < j && cosine * cosine > 0.01);
+        assert_eq!(cells[3..], [&"abcdef"[i..=i], &"abcdef"[j..=j]]);
+        count += 1;
+    }
+    assert_eq!(2 * count, degrees);
+    assert!(count > 0);
+    // Nothing that exists is replaced, and one file is not both.
+    folder
+        .run("analyze saelens-standard --edges-out e.csv")
+        .fails(1, &["e.csv", "--force"]);
+    folder
+        .run("analyze saelens-standard --edges-out x.csv --per-feature x.csv")
+        .fails(2, &["x.csv"]);
+}
+
+#[test]
+fn without_pairs_the_sums_are_the_same() {
+    let folder = Folder::new();
+    copy(&folder, "saelens-standard");
+    let all = folder
+        .run("analyze saelens-standard --json")
+        .succeeds()
+        .json();
+    let sums = folder
+        .run("analyze saelens-standard --no-pairs --json")
+        .succeeds()
+        .json();
+    for key in [
+        "total_dimensionality",
+        "mean_interference",
+        "frame_potential",
+    ] {
+        assert_eq!(sums[key], all[key], "{key}");
+    }
+    for key in ["coherence", "max_cosine", "mean_degree", "clusters"] {
+        assert!(sums[key].is_null() && !all[key].is_null(), "{key}");
+    }
+    folder.run("analyze saelens-standard --no-pairs").succeeds();
 }

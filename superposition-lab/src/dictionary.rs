@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use superposition_analysis::faer::MatRef;
 use superposition_analysis::{
-    AnalysisOptions, DictionaryReport, FeatureRow, Features, Real, analyze, center, cosines,
-    layer_summary,
+    AnalysisOptions, DictionaryReport, FeatureRow, Features, Neighbor, Real, analyze, center,
+    cosines, layer_summary,
 };
 use superposition_io::{Matrix, Orientation, ReadLimits, TensorFile};
 
@@ -186,13 +186,37 @@ impl AnalysisDocument {
         &self.geometry.features
     }
 
+    /// The edges, where they were listed: `i`, `j`, `cosine`, and with labels `label_i`, `label_j`.
+    #[must_use]
+    pub fn edge_table(&self) -> FeatureTable {
+        let edges = &self.geometry.edges;
+        let mut table = FeatureTable::new(edges.len());
+        let first: Vec<usize> = edges.iter().map(|edge| edge.i).collect();
+        let second: Vec<usize> = edges.iter().map(|edge| edge.j).collect();
+        let indices =
+            |ends: &[usize]| ColumnValues::Index(ends.iter().copied().map(Some).collect());
+        table.push("i", indices(&first));
+        table.push("j", indices(&second));
+        table.push(
+            "cosine",
+            ColumnValues::numbers(edges.iter().map(|edge| edge.value)),
+        );
+        if let Some(labels) = &self.labels {
+            for (name, ends) in [("label_i", &first), ("label_j", &second)] {
+                let names = ends.iter().map(|&i| labels[i].clone()).collect();
+                table.push(name, ColumnValues::Text(names));
+            }
+        }
+        table
+    }
+
     /// What is known of each feature: `feature`, `label` where labels were given, the columns of
     /// [`geometry_table`], and for autoencoders `decoder_norm` (as stored), `encoder_norm`, `encoder_cosine`,
     /// biases and thresholds under their names in the file (with the norms of the decoder folded in, if they
     /// were), `firing_rate` and `dead`.
     #[must_use]
     pub fn feature_table(&self) -> FeatureTable {
-        let geometry = geometry_table(self.rows());
+        let geometry = geometry_table(&self.geometry);
         let mut table = FeatureTable::new(self.rows().len());
         for (k, (name, values)) in geometry.columns().iter().enumerate() {
             table.push(name, values.clone());
@@ -424,10 +448,12 @@ pub(crate) fn read_dictionary(
 }
 
 /// The per-feature table of any [`DictionaryReport`]: `feature`, `norm`, `dimensionality`, `mean_interference`,
-/// `max_cosine`, `nearest`, `min_cosine`, `most_opposed`, `cluster`.
+/// `max_cosine`, `nearest`, `min_cosine`, `most_opposed`, `degree`, `cluster`, and where more neighbours were
+/// asked for `nearest_2`, `nearest_2_cosine` and so on, then the same for `most_opposed`.
 #[must_use]
-pub fn geometry_table(rows: &[FeatureRow]) -> FeatureTable {
+pub fn geometry_table(geometry: &DictionaryReport) -> FeatureTable {
     use ColumnValues::{Index, Number};
+    let rows = &geometry.features;
     let numbers = |of: fn(&FeatureRow) -> Option<f64>| Number(rows.iter().map(of).collect());
     let indices = |of: fn(&FeatureRow) -> Option<usize>| Index(rows.iter().map(of).collect());
     let mut table = FeatureTable::new(rows.len());
@@ -442,6 +468,34 @@ pub fn geometry_table(rows: &[FeatureRow]) -> FeatureTable {
     table.push("nearest", indices(|row| row.nearest));
     table.push("min_cosine", numbers(|row| row.min_cosine));
     table.push("most_opposed", indices(|row| row.most_opposed));
+    table.push("degree", indices(|row| row.degree));
     table.push("cluster", indices(|row| row.cluster));
+    let both = &geometry.neighbors;
+    push_further(&mut table, "nearest", both.iter().map(|b| &b.nearest));
+    push_further(
+        &mut table,
+        "most_opposed",
+        both.iter().map(|b| &b.most_opposed),
+    );
     table
+}
+
+/// The neighbours of one side from the second on.
+fn push_further<'a>(
+    table: &mut FeatureTable,
+    name: &str,
+    lists: impl Iterator<Item = &'a Vec<Neighbor>> + Clone,
+) {
+    let most = lists.clone().map(Vec::len).max();
+    for k in 1..most.unwrap_or(0) {
+        let place = k + 1;
+        let kth = || lists.clone().map(|list| list.get(k));
+        let features = kth().map(|found| Some(found?.feature)).collect();
+        table.push(format!("{name}_{place}"), ColumnValues::Index(features));
+        let cosines = kth().map(|found| Some(found?.cosine)).collect();
+        table.push(
+            format!("{name}_{place}_cosine"),
+            ColumnValues::Number(cosines),
+        );
+    }
 }

@@ -227,7 +227,7 @@ fn files_from_a_model_to_its_probes() {
     let csv = analysis.feature_table().to_csv();
     assert_eq!(
         csv.lines().next().unwrap(),
-        "feature,norm,dimensionality,mean_interference,max_cosine,nearest,min_cosine,most_opposed,cluster"
+        "feature,norm,dimensionality,mean_interference,max_cosine,nearest,min_cosine,most_opposed,degree,cluster"
     );
     assert_eq!(csv.lines().count(), 11);
 

@@ -1,5 +1,6 @@
 //! `superposition analyze`.
 
+use superposition_lab::analysis::PairStatistics;
 use superposition_lab::io::check_writable;
 use superposition_lab::report::{analysis_report, tensors_report};
 use superposition_lab::{
@@ -37,6 +38,12 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     if let Some(threshold) = args.threshold {
         options.analysis.cluster_threshold = threshold;
     }
+    options.analysis.neighbors = args.neighbors;
+    if args.no_pairs {
+        options.analysis.pairs = PairStatistics::Skipped;
+    } else if args.edges_out.is_some() {
+        options.analysis.pairs = PairStatistics::Listed;
+    }
     if args.center {
         options.centering = Centering::Mean;
     }
@@ -44,28 +51,40 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         options.layer = Layer::Summarize;
     }
     let overwrite = overwrite(args.force);
-    if let Some(path) = &args.per_feature {
-        let inputs = [
-            ("FILE", Some(&args.file)),
-            ("--firing-rates", args.firing_rates.as_ref()),
-            ("--labels", args.labels.as_ref()),
-            ("--control", args.control.as_ref()),
-        ];
-        for (name, input) in inputs {
-            if let Some(input) = input {
-                distinct((name, input), ("--per-feature", path))?;
+    let outputs = [
+        ("--per-feature", args.per_feature.as_ref()),
+        ("--edges-out", args.edges_out.as_ref()),
+    ];
+    let inputs = [
+        ("FILE", Some(&args.file)),
+        ("--firing-rates", args.firing_rates.as_ref()),
+        ("--labels", args.labels.as_ref()),
+        ("--control", args.control.as_ref()),
+    ];
+    for (k, (name, path)) in outputs.into_iter().enumerate() {
+        let Some(path) = path else { continue };
+        for (other, file) in inputs.into_iter().chain(outputs[..k].iter().copied()) {
+            if let Some(file) = file {
+                distinct((other, file), (name, path))?;
             }
         }
         TableFormat::of(path)?;
         check_writable(path, overwrite)?;
     }
     let document = waiting(
-        "comparing all pairs of features",
+        if args.no_pairs {
+            "summing over features"
+        } else {
+            "comparing all pairs of features"
+        },
         args.common.verbosity(),
         || analyze_file(&args.file, &options),
     )?;
     if let Some(path) = &args.per_feature {
         document.feature_table().write(path, overwrite)?;
+    }
+    if let Some(path) = &args.edges_out {
+        document.edge_table().write(path, overwrite)?;
     }
     if args.common.json && args.common.verbosity() == Verbosity::Normal {
         // The text report has it.
