@@ -86,6 +86,14 @@ fn what_cannot_be_told_is_asked() {
     folder
         .run("analyze saelens-jumprelu --tensor W_dec --features rows")
         .succeeds();
+    // Who names the tensor and the side is not held up by a layout that contradicts itself.
+    folder.write("saelens-jumprelu/cfg.json", br#"{"d_in": 7, "d_sae": 6}"#);
+    folder
+        .run("analyze saelens-jumprelu")
+        .fails(1, &["[6, 4]", "should be 7"]);
+    folder
+        .run("analyze saelens-jumprelu --tensor W_dec --features rows")
+        .succeeds();
     folder.run("analyze saelens-jumprelu --format sae").fails(
         2,
         &["saelens-synthetic", "gemma-scope", "matrix", "toy-model"],
@@ -202,6 +210,12 @@ fn controls_firing_rates_and_bad_values() {
     let document = folder.run(masked).succeeds().json();
     assert_eq!(document["firing"]["n_dead"], 1);
     assert_eq!(document["n_represented"], 4);
+
+    folder
+        .run("analyze saelens-standard --mask-dead")
+        .fails(2, &["firing rates"]);
+    let listing = folder.run("analyze saelens-standard --list").succeeds();
+    assert!(listing.stdout.contains("W_enc"), "{}", listing.stdout);
 
     // A NaN in the encoder, which the geometry does not read.
     let path = folder.path("saelens-standard/sae_weights.safetensors");

@@ -63,19 +63,19 @@ impl TensorFile {
         &self,
         format: Option<DictionaryFormat>,
     ) -> Result<Option<DictionaryLayout>, IoError> {
-        let names: &[&str] = match format {
-            Some(format) => &[format.config_name().unwrap_or_default()],
-            // No file has the names of a format with one and of a format with the other, but those
-            // that are refused.
-            None => &["cfg.json", "synthetic_model_config.json"],
+        let has = |name: &str| self.tensors().iter().any(|tensor| tensor.name == name);
+        // Without a format said, a configuration is read where it could belong to the tensors.
+        let format_with_config = format.or(if has("W_dec") {
+            Some(DictionaryFormat::SaeLens)
+        } else if has("feature_vectors") {
+            Some(DictionaryFormat::SaeLensSynthetic)
+        } else {
+            None
+        });
+        let config = match format_with_config.and_then(DictionaryFormat::config_name) {
+            Some(name) => read_config(&self.path().with_file_name(name))?,
+            None => None,
         };
-        let mut config = None;
-        for name in names.iter().filter(|name| !name.is_empty()) {
-            config = match config {
-                None => read_config(&self.path().with_file_name(name))?,
-                some => some,
-            };
-        }
         DictionaryLayout::recognize(self, config.as_deref(), format)
     }
 }

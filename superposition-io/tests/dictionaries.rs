@@ -360,4 +360,8 @@ fn folders_hold_one_dictionary() {
     says(opened.dictionary_layout(None), &["more than 1048576 bytes"]);
     std::fs::write(path.join("cfg.json"), b"{\"\xff\": 1}").unwrap();
     says(opened.dictionary_layout(None), &["cfg.json", "utf-8"]);
+    // It is nothing to a file whose tensors it cannot belong to.
+    copy("linear/model.safetensors", "other");
+    let other = TensorFile::open(path.join("other"), &ReadLimits::default()).unwrap();
+    assert_eq!(other.dictionary_layout(None).unwrap(), None);
 }

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::io::{Seek, SeekFrom, Write};
 use std::ops::ControlFlow;
 
 use superposition_io::{Float, IoError, ReadLimits, StoredMatrix, TensorFile, Values};
@@ -135,6 +136,41 @@ fn damage_of_a_deflated_member_is_found_at_the_end_of_its_stream() {
     let [rows, blocks] = damage::<f32>("deflated.npz", checksum);
     assert!(rows.is_ok());
     says(blocks, &["`W` is damaged"]);
+}
+
+#[test]
+fn rows_of_a_matrix_larger_than_memory() {
+    // 64 GiB of zeros that no disk holds, and a one.
+    let (n_rows, n_cols) = (1_u64 << 24, 1_u64 << 10);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    let n_bytes = 4 * n_rows * n_cols;
+    let header = format!(
+        r#"{{"W":{{"dtype":"F32","shape":[{n_rows},{n_cols}],"data_offsets":[0,{n_bytes}]}}}}"#
+    );
+    std::fs::write(&path, support::safetensors(&header, 0)).unwrap();
+    let mut handle = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    handle.set_len(8 + header.len() as u64 + n_bytes).unwrap();
+    handle.seek(SeekFrom::End(-4)).unwrap();
+    handle.write_all(&1.0_f32.to_le_bytes()).unwrap();
+    drop(handle);
+
+    let file = TensorFile::open(&path, &ReadLimits::default()).unwrap();
+    let matrix = file.matrix(None, None).unwrap();
+    says(matrix.read(), &["68719476736 bytes", "limit"]);
+    let mut row = vec![f32::NAN; n_cols as usize];
+    let last = n_rows as usize - 1;
+    matrix.read_rows(last..last + 1, &mut row).unwrap();
+    let ones: Vec<usize> = (0..row.len()).filter(|&c| row[c] != 0.0).collect();
+    assert_eq!(ones, [row.len() - 1]);
+    let flow = matrix.for_each_block(1024, |first, block: &[f32]| {
+        assert!(block.iter().all(|x| *x == 0.0));
+        match first {
+            2048 => ControlFlow::Break(()),
+            _ => ControlFlow::Continue(()),
+        }
+    });
+    assert!(flow.unwrap().is_break());
 }
 
 #[test]

@@ -306,7 +306,12 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
     if let Some(path) = &options.firing_rates {
         rates = Some(read_firing_rates(path, n_features)?);
     }
-    if let (Some(rates), DeadFeatures::Mask) = (&rates, options.dead) {
+    if options.dead == DeadFeatures::Mask {
+        let rates = rates.as_ref().ok_or(LabError::Option {
+            name: "what becomes of dead features",
+            value: "mask".to_owned(),
+            expected: "firing rates are needed to know them: give a file of them",
+        })?;
         update_features(&mut matrix, features, |i, x| {
             if is_dead(rates[i]) { 0.0 } else { x }
         });

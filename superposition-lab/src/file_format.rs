@@ -1,9 +1,7 @@
 //! Which tensor of a file is the dictionary, and which side its features are.
 
 use serde::Serialize;
-use superposition_io::{
-    DictionaryFormat, DictionaryLayout, IoError, Orientation, StoredMatrix, TensorFile,
-};
+use superposition_io::{DictionaryFormat, DictionaryLayout, Orientation, StoredMatrix, TensorFile};
 
 use crate::model_file::recipe_of;
 use crate::{AnalyzeOptions, LabError, TOY_MIN_NORM};
@@ -64,11 +62,13 @@ pub(crate) fn find_dictionary<'a>(
         _ => false,
     };
     let layout = match options.format {
-        FileFormat::Auto if !is_toy_model => match file.dictionary_layout(None) {
-            // Which of the formats it is does not matter to who says all that they would.
-            Err(IoError::AmbiguousDictionary { .. }) if options.tensor.is_some() => None,
-            layout => layout?,
-        },
+        FileFormat::Auto if !is_toy_model => {
+            match (file.dictionary_layout(None), &options.tensor) {
+                // A file of no known layout is any file to who says which tensor is meant.
+                (Err(_), Some(_)) => None,
+                (layout, _) => layout?,
+            }
+        }
         FileFormat::Dictionary(format) => file.dictionary_layout(Some(format))?,
         _ => None,
     };

@@ -20,12 +20,12 @@ pub struct TensorsDocument {
     pub tensors: Vec<TensorInfo>,
 }
 
-/// Lists the tensors of a file without reading their values.
+/// Lists the tensors of a file, or of the one in a folder, without reading their values.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn list_tensors(path: &Path) -> Result<TensorsDocument, LabError> {
-    let file = TensorFile::open(path, &ReadLimits::default())?;
+    let file = TensorFile::open_dictionary(path, &ReadLimits::default())?;
     Ok(TensorsDocument {
         schema: "superposition/tensors/v1",
         toy_model: recipe_of(&file).is_ok_and(|recipe| recipe.is_some()),
