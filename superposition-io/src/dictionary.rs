@@ -257,8 +257,65 @@ impl Config {
     }
 }
 
-/// A length, and what says that it is this.
-type Known = Option<(u64, String)>;
+/// The tensors of a format.
+struct Parts {
+    /// \[n, d\], a feature in each row.
+    decoder: &'static str,
+    encoder: Option<(&'static str, Orientation)>,
+    /// Of the length of the output.
+    bias: &'static str,
+    /// A number per feature each, all or some of them there.
+    vectors: &'static [&'static str],
+    firing_rates: Option<&'static str>,
+}
+
+fn parts(file: &TensorFile, format: DictionaryFormat) -> Parts {
+    use Orientation::{Columns, Rows};
+    let (decoder, encoder, bias, vectors, firing_rates): (_, _, _, &[_], _) = match format {
+        DictionaryFormat::SaeLens => (
+            "W_dec",
+            Some(("W_enc", Columns)),
+            "b_dec",
+            &["b_enc", "b_gate", "b_mag", "threshold"],
+            None,
+        ),
+        DictionaryFormat::GemmaScope if info(file, "w_dec").is_some() => (
+            "w_dec",
+            Some(("w_enc", Columns)),
+            "b_dec",
+            &["b_enc", "threshold"],
+            None,
+        ),
+        DictionaryFormat::GemmaScope => (
+            "W_dec",
+            Some(("W_enc", Columns)),
+            "b_dec",
+            &["b_enc", "threshold"],
+            None,
+        ),
+        DictionaryFormat::Sparsify => (
+            "W_dec",
+            Some(("encoder.weight", Rows)),
+            "b_dec",
+            &["encoder.bias"],
+            None,
+        ),
+        DictionaryFormat::SaeLensSynthetic => (
+            "feature_vectors",
+            None,
+            "bias",
+            &[],
+            Some("firing_probabilities"),
+        ),
+    };
+    Parts {
+        decoder,
+        encoder,
+        bias,
+        vectors,
+        firing_rates,
+    }
+}
 
 /// Checks the tensors of a format against each other and against the configuration.
 fn lay_out(
@@ -266,150 +323,44 @@ fn lay_out(
     config: Option<&str>,
     format: DictionaryFormat,
 ) -> Result<DictionaryLayout, String> {
-    use DictionaryFormat as F;
-    use Orientation::{Columns, Rows};
-    let config_name = format.config_name();
-    let config = match config.filter(|_| config_name.is_some()) {
-        Some(text) => Some(Config::parse(text).map_err(|e| {
-            format!(
-                "the {} beside it cannot be read: {e}",
-                config_name.unwrap_or_default()
-            )
-        })?),
-        None => None,
+    let config = match (config, format.config_name()) {
+        (Some(text), Some(name)) => {
+            let parsed = Config::parse(text);
+            Some(parsed.map_err(|e| format!("the {name} beside it cannot be read: {e}"))?)
+        }
+        _ => None,
     };
     let said = config.as_ref();
-    let says = |key: &str, value: Option<u64>| -> Known {
-        let name = config_name.unwrap_or_default();
-        value.map(|value| (value, format!("{name} says that {key} is {value}")))
-    };
+    let parts = parts(file, format);
+    let [n, d] = matrix_shape(file, parts.decoder)?;
+    check_decoder(file, said, format, &parts, [n, d])?;
 
-    let lower_case = format == F::GemmaScope && info(file, "w_dec").is_some();
-    let named = |name: &'static str| match (lower_case, name) {
-        (true, "W_enc") => "w_enc",
-        (true, "W_dec") => "w_dec",
-        _ => name,
-    };
-    let (decoder, encoder, encoder_side, bias, vectors): (_, _, _, _, &[&str]) = match format {
-        F::SaeLens => (
-            "W_dec",
-            Some("W_enc"),
-            Columns,
-            "b_dec",
-            &["b_enc", "b_gate", "b_mag", "threshold"],
-        ),
-        F::GemmaScope => (
-            named("W_dec"),
-            Some(named("W_enc")),
-            Columns,
-            "b_dec",
-            &["b_enc", "threshold"],
-        ),
-        F::Sparsify => (
-            "W_dec",
-            Some("encoder.weight"),
-            Rows,
-            "b_dec",
-            &["encoder.bias"],
-        ),
-        F::SaeLensSynthetic => ("feature_vectors", None, Rows, "bias", &[]),
-    };
-
-    let [n, d] = matrix_shape(file, decoder)?;
-    let d_out = said.and_then(|c| c.d_out.or(c.d_in));
-    let (n_said, d_said) = match format {
-        F::SaeLens => (
-            says("d_sae", said.and_then(|c| c.d_sae)),
-            says("the width of its output", d_out),
-        ),
-        F::Sparsify => (
-            said.and_then(sparsify_latents),
-            says("d_in", said.and_then(|c| c.d_in)),
-        ),
-        F::SaeLensSynthetic => (
-            says("num_features", said.and_then(|c| c.num_features)),
-            says("hidden_dim", said.and_then(|c| c.hidden_dim)),
-        ),
-        F::GemmaScope => (None, None),
-    };
-    // A sparsify transcoder's output may be of another width than its input.
-    let transcode = said.is_some_and(|c| c.transcode == Some(true));
-    let d_said = d_said.filter(|_| !transcode);
-    let described = |tensor: &str| format!("{tensor} has {:?}", shape_of(file, tensor));
-    let n_known = n_said.or_else(|| {
-        let vector = vectors.iter().find(|name| info(file, name).is_some())?;
-        Some((*shape_of(file, vector).first()? as u64, described(vector)))
-    });
-    let d_known = d_said.or_else(|| {
-        info(file, bias)?;
-        Some((*shape_of(file, bias).first()? as u64, described(bias)))
-    });
-    for (actual, known, dimension) in [(n, n_known, "first"), (d, d_known, "second")] {
-        if let Some((length, what)) = known.filter(|(length, _)| *length != actual as u64) {
-            return Err(format!(
-                "{decoder} has shape [{n}, {d}], and its {dimension} dimension should be {length}: {what}, and {format} stores a feature in each row of {decoder}"
-            ));
-        }
-    }
-
-    let encoder = match encoder {
+    let encoder = parts.encoder.filter(|(name, _)| {
         // Matching pursuit encodes with the decoder.
-        Some(name)
-            if format == F::SaeLens
-                && info(file, name).is_none()
-                && said.is_some_and(|c| c.d_sae.is_some()) =>
-        {
-            None
-        }
-        Some(name) => {
-            let shape = matrix_shape(file, name)?;
-            let (n_encoder, d_encoder) = match encoder_side {
-                Rows => (shape[0], shape[1]),
-                Columns => (shape[1], shape[0]),
-            };
-            if n_encoder != n {
-                return Err(format!(
-                    "{name} has shape {shape:?} and {decoder} has [{n}, {d}]: they should have the same features, which are the {} of {name} and the rows of {decoder} in {format}",
-                    if encoder_side == Rows {
-                        "rows"
-                    } else {
-                        "columns"
-                    }
-                ));
-            }
-            let place = DictionaryTensor {
-                tensor: name.to_owned(),
-                features: encoder_side,
-            };
-            Some((place, d_encoder))
-        }
-        None => None,
+        let may_lack =
+            format == DictionaryFormat::SaeLens && said.is_some_and(|c| c.d_sae.is_some());
+        !may_lack || info(file, name).is_some()
+    });
+    let d_encoder = match encoder {
+        Some(place) => encoder_width(file, said, format, place, parts.decoder, n)?,
+        None => d,
     };
-    let d_encoder = encoder.as_ref().map_or(d, |(_, d)| *d);
-    if let Some(d_in) = said.and_then(|c| c.d_in).filter(|_| encoder.is_some())
-        && d_in != d_encoder as u64
-    {
-        return Err(format!(
-            "its encoder reads {d_encoder} dimensions, and {} says that d_in is {d_in}",
-            config_name.unwrap_or_default()
-        ));
-    }
-    if let Some(missing) = vectors.iter().find(|name| info(file, name).is_none())
-        && format == F::GemmaScope
-    {
-        return Err(format!("it has no tensor {missing}"));
-    }
-    let encoder_vectors: Vec<String> = vectors
+    let encoder_vectors: Vec<String> = parts
+        .vectors
         .iter()
         .filter(|name| info(file, name).is_some())
         .map(|name| (*name).to_owned())
         .collect();
-    let firing_rates = (format == F::SaeLensSynthetic).then(|| "firing_probabilities".to_owned());
+    if format == DictionaryFormat::GemmaScope && encoder_vectors.len() < parts.vectors.len() {
+        return Err(format!("it lacks one of the tensors {:?}", parts.vectors));
+    }
+    let firing_rates = parts.firing_rates.map(str::to_owned);
     for name in encoder_vectors.iter().chain(&firing_rates) {
         if shape_of(file, name) != [n] {
             return Err(format!(
-                "{name} has shape {:?}, and {decoder} has {n} features",
-                shape_of(file, name)
+                "{name} has shape {:?}, and {} has {n} features",
+                shape_of(file, name),
+                parts.decoder
             ));
         }
     }
@@ -417,17 +368,17 @@ fn lay_out(
     let architecture = said
         .and_then(|c| c.architecture.as_deref())
         .map(|name| shown(name).to_string());
-    let is_transcoder = transcode
+    let is_transcoder = said.is_some_and(|c| c.transcode == Some(true))
         || d_encoder != d
         || info(file, "affine_skip_connection").is_some()
         || architecture
             .as_ref()
             .is_some_and(|name| name.contains("transcoder"));
-    let mut reason = format!("it has {decoder}");
-    if let Some((place, _)) = &encoder {
-        reason.push_str(&format!(" and {}", place.tensor));
+    let mut reason = format!("it has {}", parts.decoder);
+    if let Some((name, _)) = encoder {
+        reason.push_str(&format!(" and {name}"));
     }
-    match (&architecture, config_name.filter(|_| said.is_some())) {
+    match (&architecture, said.and(format.config_name())) {
         (Some(architecture), Some(name)) => {
             reason.push_str(&format!(
                 ", and {name} says that its architecture is {architecture}"
@@ -441,14 +392,95 @@ fn lay_out(
         reason,
         architecture,
         decoder: DictionaryTensor {
-            tensor: decoder.to_owned(),
-            features: Rows,
+            tensor: parts.decoder.to_owned(),
+            features: Orientation::Rows,
         },
-        encoder: encoder.map(|(place, _)| place),
+        encoder: encoder.map(|(name, features)| DictionaryTensor {
+            tensor: name.to_owned(),
+            features,
+        }),
         is_transcoder,
         encoder_vectors,
         firing_rates,
     })
+}
+
+/// A length, and what says that it is this.
+type Known = Option<(u64, String)>;
+
+/// The decoder has the features and the width that the configuration says or, without one, the
+/// vectors beside it.
+fn check_decoder(
+    file: &TensorFile,
+    said: Option<&Config>,
+    format: DictionaryFormat,
+    parts: &Parts,
+    [n, d]: [usize; 2],
+) -> Result<(), String> {
+    let says = |key: &str, of: fn(&Config) -> Option<u64>| -> Known {
+        let name = format.config_name().unwrap_or_default();
+        let value = said.and_then(of)?;
+        Some((value, format!("{name} says that {key} is {value}")))
+    };
+    let (n_said, d_said) = match format {
+        DictionaryFormat::SaeLens => (
+            says("d_sae", |c| c.d_sae),
+            says("d_out", |c| c.d_out).or_else(|| says("d_in", |c| c.d_in)),
+        ),
+        // The output of a transcoder may be of another width, which its configuration lacks.
+        DictionaryFormat::Sparsify => (
+            said.and_then(sparsify_latents),
+            says("d_in", |c| c.d_in.filter(|_| c.transcode != Some(true))),
+        ),
+        DictionaryFormat::SaeLensSynthetic => (
+            says("num_features", |c| c.num_features),
+            says("hidden_dim", |c| c.hidden_dim),
+        ),
+        DictionaryFormat::GemmaScope => (None, None),
+    };
+    let length_of = |name: &str| -> Known {
+        let shape = &info(file, name)?.shape;
+        Some((*shape.first()? as u64, format!("{name} has {shape:?}")))
+    };
+    let n_known = n_said.or_else(|| parts.vectors.iter().find_map(|name| length_of(name)));
+    let d_known = d_said.or_else(|| length_of(parts.bias));
+    for (actual, known, dimension) in [(n, n_known, "first"), (d, d_known, "second")] {
+        if let Some((length, what)) = known.filter(|(length, _)| *length != actual as u64) {
+            return Err(format!(
+                "{} has shape [{n}, {d}], and its {dimension} dimension should be {length}: {what}, and {format} stores a feature in each row",
+                parts.decoder
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// How many dimensions an encoder reads, if it has the features of the decoder.
+fn encoder_width(
+    file: &TensorFile,
+    said: Option<&Config>,
+    format: DictionaryFormat,
+    (name, side): (&str, Orientation),
+    decoder: &str,
+    n: usize,
+) -> Result<usize, String> {
+    let shape = matrix_shape(file, name)?;
+    let (n_encoder, d, side) = match side {
+        Orientation::Rows => (shape[0], shape[1], "rows"),
+        Orientation::Columns => (shape[1], shape[0], "columns"),
+    };
+    if n_encoder != n {
+        return Err(format!(
+            "{name} has shape {shape:?}, and {decoder} has {n} features, which are the {side} of {name} in {format}"
+        ));
+    }
+    match said.and_then(|c| c.d_in).filter(|d_in| *d_in != d as u64) {
+        Some(d_in) => Err(format!(
+            "{name} has shape {shape:?} and reads {d} dimensions, and {} says that d_in is {d_in}",
+            format.config_name().unwrap_or_default()
+        )),
+        None => Ok(d),
+    }
 }
 
 /// The number of latents that sparsify's configuration means: 0 stands for a multiple of d_in.
