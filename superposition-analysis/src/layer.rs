@@ -1,8 +1,8 @@
 //! The weight matrix of a layer: its feature directions and its spectrum.
 
 use crate::leverage::rank_of;
-use crate::linalg::singular_values;
 use crate::report::{analyze_directions, checked_directions};
+use crate::spectrum::spectrum_of;
 use crate::{AnalysisError, AnalysisOptions, DictionaryReport, Real};
 use faer::MatRef;
 
@@ -77,40 +77,13 @@ pub fn layer_summary<T: Real>(
         Features::Columns => weights,
     };
     let directions = checked_directions(w, options)?;
-    let mut scaled = directions.units();
-    for (j, &norm) in directions.relative.iter().enumerate() {
-        scaled
-            .col_as_slice_mut(j)
-            .iter_mut()
-            .for_each(|x| *x *= norm);
-    }
-    let spectrum = singular_values(scaled.as_ref());
+    let spectrum = spectrum_of(&directions);
     Ok(LayerSummary {
         features,
         geometry: analyze_directions(&directions, options),
         rank: rank_of(&directions),
-        effective_rank: effective_rank(&spectrum),
-        participation_ratio: participation_ratio(&spectrum),
-        singular_values: spectrum
-            .into_iter()
-            .map(|value| directions.rescale(value, 1))
-            .collect(),
+        singular_values: spectrum.singular_values,
+        effective_rank: spectrum.effective_rank,
+        participation_ratio: spectrum.participation_ratio,
     })
-}
-
-fn effective_rank(spectrum: &[f64]) -> Option<f64> {
-    let sum: f64 = spectrum.iter().sum();
-    let entropy: f64 = spectrum
-        .iter()
-        .map(|value| value / sum)
-        .filter(|&p| p > 0.0)
-        .map(|p| -p * libm::log(p))
-        .sum();
-    (sum > 0.0).then(|| libm::exp(entropy))
-}
-
-fn participation_ratio(spectrum: &[f64]) -> Option<f64> {
-    let second: f64 = spectrum.iter().map(|s| s * s).sum();
-    let fourth: f64 = spectrum.iter().map(|s| s * s * s * s).sum();
-    (second > 0.0).then(|| second * second / fourth)
 }

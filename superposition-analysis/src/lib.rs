@@ -21,6 +21,7 @@ mod quantized;
 mod report;
 mod similarity;
 mod tiles;
+mod spectrum;
 mod union_find;
 mod weighted_frame;
 
@@ -52,3 +53,4 @@ pub use report::{
 };
 pub use similarity::{linear_cka, linear_cka_debiased};
 pub use tiles::{CosineTile, cosine_histogram, map_cosine_tiles, mean_absolute_cosine};
+pub use spectrum::{Spectrum, spectrum};

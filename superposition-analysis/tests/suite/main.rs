@@ -8,4 +8,5 @@ mod known_geometry;
 mod oracles;
 mod pairs_and_clusters;
 mod similarity;
+mod spectrum;
 mod teeth;
