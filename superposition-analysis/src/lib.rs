@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod activations;
+mod certificate;
 mod clusters;
 mod coherence;
 mod dimensionality;
@@ -30,6 +31,7 @@ pub use faer;
 pub use activations::{
     Binning, MutualInformation, MutualInformationOptions, feature_sparsity, mutual_information,
 };
+pub use certificate::{Bound, Certificate, certificates};
 pub use clusters::{ClusterSummary, Clusters, clusters};
 pub use coherence::{PairCosine, coherence, max_cosine, min_cosine};
 pub use dimensionality::{

@@ -1,6 +1,7 @@
 //! The tests of superposition-analysis against geometry, invariants, oracles, golden files, and controls that must fail.
 
 mod bad_input;
+mod certificates;
 mod extreme_scales;
 mod golden_files;
 mod invariants;
