@@ -44,6 +44,14 @@ pub enum AnalysisError {
         /// Smallest number that would do.
         needed: usize,
     },
+    /// A firing rate is no probability.
+    #[error("the firing rate of feature {feature} is {value}; it must be between 0 and 1")]
+    InvalidRate {
+        /// The feature.
+        feature: usize,
+        /// The rate given.
+        value: f64,
+    },
     /// An option is outside its range.
     #[error("`{name}` is {value}; it must be {expected}")]
     InvalidOption {

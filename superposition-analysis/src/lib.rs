@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod activations;
+mod activity;
 mod certificate;
 mod clusters;
 mod coherence;
@@ -30,6 +31,9 @@ pub use faer;
 
 pub use activations::{
     Binning, MutualInformation, MutualInformationOptions, feature_sparsity, mutual_information,
+};
+pub use activity::{
+    ActiveSets, Activity, ActivityInterference, PairWeighting, activity_interference,
 };
 pub use certificate::{Bound, Certificate, certificates};
 pub use clusters::{ClusterSummary, Clusters, clusters};

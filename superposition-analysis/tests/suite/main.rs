@@ -1,5 +1,6 @@
 //! The tests of superposition-analysis against geometry, invariants, oracles, golden files, and controls that must fail.
 
+mod activity;
 mod bad_input;
 mod certificates;
 mod extreme_scales;
