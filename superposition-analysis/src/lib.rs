@@ -20,6 +20,10 @@ mod neighbors;
 mod pairs;
 mod parallel;
 mod quantized;
+mod null;
+mod pairs;
+mod parallel;
+mod random;
 mod report;
 mod similarity;
 mod tiles;
@@ -53,6 +57,10 @@ pub use interference::{
 pub use layer::{Features, LayerSummary, layer_summary};
 pub use leverage::{leverage, rank};
 pub use neighbors::{Neighbor, Neighbors, edges, neighbors};
+pub use null::{
+    Effect, IsotropicCosine, NullBaselines, NullComparison, NullDistribution, NullOptions,
+    PairStatistics, Quantiles, null_baselines, null_baselines_beside, pair_statistics,
+};
 pub use report::{
     AnalysisOptions, DictionaryReport, DimensionalitySummary, FeatureRow, NormSummary,
     PairStatistics, analyze,

@@ -3,6 +3,7 @@
 use crate::kernel::dot;
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
@@ -133,6 +134,87 @@ fn rotate(x: &mut [f64], y: &mut [f64]) -> bool {
     true
 }
 
+/// The eigenvalues of a symmetric matrix, largest first, and unit eigenvectors in the columns in the same order.
+///
+/// Falls back on Jacobi's rotations where faer's iteration does not converge.
+pub(crate) fn symmetric_eigen(a: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
+    if a.nrows() == 0 {
+        // faer's computes its workspace from n - 1.
+        return (Vec::new(), Mat::new());
+    }
+    let (values, vectors) = eigen(a).unwrap_or_else(|| jacobi_eigen(a));
+    let mut order: Vec<usize> = (0..values.len()).collect();
+    order.sort_by(|&i, &j| values[j].total_cmp(&values[i]));
+    let sorted = Mat::from_fn(a.nrows(), a.ncols(), |i, j| vectors[(i, order[j])]);
+    (order.into_iter().map(|j| values[j]).collect(), sorted)
+}
+
+fn eigen(a: MatRef<'_, f64>) -> Option<(Vec<f64>, Mat<f64>)> {
+    let n = a.nrows();
+    let mut vectors = Mat::zeros(n, n);
+    let mut values = Diag::<f64>::zeros(n);
+    let mut memory = MemBuffer::new(self_adjoint_evd_scratch::<f64>(
+        n,
+        ComputeEigenvectors::Yes,
+        Par::Seq,
+        Default::default(),
+    ));
+    self_adjoint_evd(
+        a,
+        values.as_mut(),
+        Some(vectors.as_mut()),
+        Par::Seq,
+        MemStack::new(&mut memory),
+        Default::default(),
+    )
+    .ok()?;
+    Some((values.column_vector().iter().copied().collect(), vectors))
+}
+
+/// Plane rotations that make the off-diagonal elements of a symmetric matrix vanish, one after the other.
+fn jacobi_eigen(a: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
+    const MAX_SWEEPS: usize = 60;
+    let n = a.nrows();
+    let mut a = a.to_owned();
+    let mut vectors = Mat::<f64>::identity(n, n);
+    let norm_sq: f64 = (0..n)
+        .map(|j| dot(a.col_as_slice(j), a.col_as_slice(j)))
+        .sum();
+    let negligible = f64::EPSILON * norm_sq.sqrt();
+    for _ in 0..MAX_SWEEPS {
+        let mut rotated = false;
+        for q in 1..n {
+            for p in 0..q {
+                if a[(p, q)].abs() > negligible {
+                    rotated = true;
+                    diagonalize(&mut a, &mut vectors, p, q);
+                }
+            }
+        }
+        if !rotated {
+            break;
+        }
+    }
+    ((0..n).map(|i| a[(i, i)]).collect(), vectors)
+}
+
+/// One rotation of `a` from both sides and of `vectors` from the right, after which `a[(p, q)]` is 0.
+fn diagonalize(a: &mut Mat<f64>, vectors: &mut Mat<f64>, p: usize, q: usize) {
+    let zeta = (a[(q, q)] - a[(p, p)]) / (2.0 * a[(p, q)]);
+    let tangent = zeta.signum() / (zeta.abs() + (1.0 + zeta * zeta).sqrt());
+    let cosine = 1.0 / (1.0 + tangent * tangent).sqrt();
+    let sine = cosine * tangent;
+    let turn = |x: f64, y: f64| (cosine * x - sine * y, sine * x + cosine * y);
+    for k in 0..a.nrows() {
+        (a[(k, p)], a[(k, q)]) = turn(a[(k, p)], a[(k, q)]);
+        (vectors[(k, p)], vectors[(k, q)]) = turn(vectors[(k, p)], vectors[(k, q)]);
+    }
+    for k in 0..a.nrows() {
+        (a[(p, k)], a[(q, k)]) = turn(a[(p, k)], a[(q, k)]);
+    }
+    (a[(p, q)], a[(q, p)]) = (0.0, 0.0);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,5 +258,48 @@ mod tests {
         let zero = Mat::<f64>::zeros(3, 2);
         assert_eq!(jacobi_singular_values(zero.as_ref()), [0.0, 0.0]);
         assert_eq!(singular_values(zero.as_ref()), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn both_ways_to_eigenvectors_agree_with_the_oracle() {
+        for (seed, (m, n)) in [(1, 3), (5, 2), (8, 8), (17, 40), (40, 17)]
+            .into_iter()
+            .enumerate()
+        {
+            let w = geometry::random_gaussian(m, n, seed as u64);
+            let a = oracle::frame_operator(w.as_ref());
+            let mut expected: Vec<f64> = oracle::singular_values(w.as_ref())
+                .iter()
+                .map(|s| s * s)
+                .collect();
+            expected.resize(m, 0.0);
+            let tolerance = Tolerance::reduction_f64(64 + m, expected[0]);
+            let (mut values, mut vectors) = jacobi_eigen(a.as_ref());
+            assert_decomposition(&values, &vectors, &a, tolerance);
+            values.sort_by(|x, y| y.total_cmp(x));
+            assert_all_close(&values, &expected, tolerance);
+            (values, vectors) = symmetric_eigen(a.as_ref());
+            assert_decomposition(&values, &vectors, &a, tolerance);
+            assert_all_close(&values, &expected, tolerance);
+        }
+    }
+
+    /// `a = V diag(values) V^T` with orthogonal V.
+    fn assert_decomposition(
+        values: &[f64],
+        vectors: &Mat<f64>,
+        a: &Mat<f64>,
+        tolerance: Tolerance,
+    ) {
+        let m = a.nrows();
+        let scaled = Mat::from_fn(m, m, |i, j| vectors[(i, j)] * values[j]);
+        let back = geometry::rotate(scaled.as_ref(), vectors.transpose());
+        let square = geometry::rotate(vectors.transpose(), vectors.as_ref());
+        let identity = Mat::<f64>::identity(m, m);
+        for j in 0..m {
+            assert_all_close(back.col_as_slice(j), a.col_as_slice(j), tolerance);
+            let unit = Tolerance::reduction_f64(64 + m, 1.0);
+            assert_all_close(square.col_as_slice(j), identity.col_as_slice(j), unit);
+        }
     }
 }

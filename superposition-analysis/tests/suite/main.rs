@@ -7,6 +7,7 @@ mod extreme_scales;
 mod golden_files;
 mod invariants;
 mod known_geometry;
+mod null;
 mod oracles;
 mod pairs_and_clusters;
 mod similarity;
