@@ -28,6 +28,7 @@ mod report;
 mod similarity;
 mod tiles;
 mod spectrum;
+mod top_spectrum;
 mod union_find;
 mod weighted_frame;
 
@@ -68,3 +69,4 @@ pub use report::{
 pub use similarity::{linear_cka, linear_cka_debiased};
 pub use tiles::{CosineTile, cosine_histogram, map_cosine_tiles, mean_absolute_cosine};
 pub use spectrum::{Spectrum, spectrum};
+pub use top_spectrum::{TopSpectrum, TopSpectrumOptions, top_spectrum};

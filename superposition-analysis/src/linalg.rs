@@ -87,6 +87,42 @@ fn svd_values(a: MatRef<'_, f64>) -> Option<Vec<f64>> {
     Some(s.column_vector().iter().copied().collect())
 }
 
+/// The singular values of `a`, which has at least as many rows as columns, largest first, and the right singular vectors in the columns.
+///
+/// Where faer's iteration does not converge, from the eigenvectors of `a^T a`, which lose the values below the root of rounding.
+pub(crate) fn right_singular(a: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
+    let (m, n) = a.shape();
+    assert!(m >= n, "{m} rows, {n} columns");
+    if n == 0 {
+        return (Vec::new(), Mat::new());
+    }
+    let mut s = Diag::<f64>::zeros(n);
+    let mut v = Mat::zeros(n, n);
+    let mut memory = MemBuffer::new(svd_scratch::<f64>(
+        m,
+        n,
+        ComputeSvdVectors::No,
+        ComputeSvdVectors::Thin,
+        Par::Seq,
+        Default::default(),
+    ));
+    let outcome = svd(
+        a,
+        s.as_mut(),
+        None,
+        Some(v.as_mut()),
+        Par::Seq,
+        MemStack::new(&mut memory),
+        Default::default(),
+    );
+    if outcome.is_ok() {
+        return (s.column_vector().iter().copied().collect(), v);
+    }
+    let (squares, vectors) = symmetric_eigen(product(a.transpose(), a).as_ref());
+    let values = squares.into_iter().map(|x| x.max(0.0).sqrt()).collect();
+    (values, vectors)
+}
+
 /// Singular values by one-sided Jacobi rotations of the columns of the taller of `a` and its transpose.
 fn jacobi_singular_values(a: MatRef<'_, f64>) -> Vec<f64> {
     // Rotations converge quadratically; 60 sweeps is far more than any matrix needs.
@@ -301,5 +337,31 @@ mod tests {
             let unit = Tolerance::reduction_f64(64 + m, 1.0);
             assert_all_close(square.col_as_slice(j), identity.col_as_slice(j), unit);
         }
+    }
+
+    #[test]
+    fn right_singular_vectors_diagonalize() {
+        for (seed, (m, n)) in [(1, 1), (6, 1), (5, 5), (40, 3), (33, 17)]
+            .into_iter()
+            .enumerate()
+        {
+            let w = geometry::random_gaussian(m, n, seed as u64);
+            let (values, v) = right_singular(w.as_ref());
+            let expected = oracle::singular_values(w.as_ref());
+            let tolerance = Tolerance::reduction_f64(64, expected[0]);
+            assert_all_close(&values, &expected, tolerance);
+            // The columns of a V are orthogonal and as long as the values say.
+            let images = geometry::rotate(w.as_ref(), v.as_ref());
+            for j in 0..n {
+                for i in 0..=j {
+                    let inner = dot(images.col_as_slice(i), images.col_as_slice(j));
+                    let expected = if i == j { values[i] * values[i] } else { 0.0 };
+                    let scale = values[0] * values[0];
+                    assert_close(inner, expected, Tolerance::reduction_f64(64, scale));
+                }
+            }
+        }
+        assert!(right_singular(Mat::zeros(3, 0).as_ref()).0.is_empty());
+        assert!(symmetric_eigen(Mat::zeros(0, 0).as_ref()).0.is_empty());
     }
 }

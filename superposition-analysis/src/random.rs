@@ -7,6 +7,8 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// What random numbers are for: each purpose draws from streams of its own.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Purpose {
+    /// The start of [`top_spectrum`](crate::top_spectrum).
+    Spectrum = 0,
     /// The draws of [`null_baselines`](crate::null_baselines).
     Null = 1,
 }
@@ -81,6 +83,7 @@ mod tests {
         assert_eq!(base, draws(1, Purpose::Null, 0));
         for other in [
             draws(2, Purpose::Null, 0),
+            draws(1, Purpose::Spectrum, 0),
             draws(1, Purpose::Null, 1),
         ] {
             assert!(base.iter().zip(&other).all(|(a, b)| a != b));

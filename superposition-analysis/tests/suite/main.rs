@@ -13,3 +13,4 @@ mod pairs_and_clusters;
 mod similarity;
 mod spectrum;
 mod teeth;
+mod top_spectrum;
