@@ -17,17 +17,16 @@ mod layer;
 mod leverage;
 mod linalg;
 mod neighbors;
-mod pairs;
-mod parallel;
-mod quantized;
 mod null;
 mod pairs;
 mod parallel;
+mod polytope;
+mod quantized;
 mod random;
 mod report;
 mod similarity;
-mod tiles;
 mod spectrum;
+mod tiles;
 mod top_spectrum;
 mod union_find;
 mod weighted_frame;
@@ -61,12 +60,15 @@ pub use neighbors::{Neighbor, Neighbors, edges, neighbors};
 pub use null::{
     Effect, IsotropicCosine, NullBaselines, NullComparison, NullDistribution, NullOptions,
     PairStatistics, Quantiles, null_baselines, null_baselines_beside, pair_statistics,
+pub use polytope::{
+    Polytope, PolytopeCount, PolytopeMatch, PolytopeOptions, PolytopeStability, Polytopes,
+    name_component, polytope_stability, polytopes,
 };
 pub use report::{
     AnalysisOptions, DictionaryReport, DimensionalitySummary, FeatureRow, NormSummary,
     PairStatistics, analyze,
 };
 pub use similarity::{linear_cka, linear_cka_debiased};
-pub use tiles::{CosineTile, cosine_histogram, map_cosine_tiles, mean_absolute_cosine};
 pub use spectrum::{Spectrum, spectrum};
+pub use tiles::{CosineTile, cosine_histogram, map_cosine_tiles, mean_absolute_cosine};
 pub use top_spectrum::{TopSpectrum, TopSpectrumOptions, top_spectrum};

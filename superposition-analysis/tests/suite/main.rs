@@ -10,6 +10,7 @@ mod known_geometry;
 mod null;
 mod oracles;
 mod pairs_and_clusters;
+mod polytopes;
 mod similarity;
 mod spectrum;
 mod teeth;
