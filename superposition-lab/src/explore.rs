@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::ops::ControlFlow;
 
-use superposition_analysis::AnalysisOptions;
+use superposition_analysis::{AnalysisOptions, PolytopeOptions};
 use superposition_probe::{PolysemanticityOptions, ProbeOptions};
 use superposition_train::{Progress, StopReason, Trained};
 
@@ -28,6 +28,15 @@ const MAX_HISTORY_ROWS: usize = 10_000;
 #[must_use]
 pub fn toy_analysis_options() -> AnalysisOptions {
     AnalysisOptions::default().with_min_norm(TOY_MIN_NORM)
+}
+
+/// How polytopes of toy models are named: `min_norm` is [`TOY_MIN_NORM`].
+///
+/// An untrained model has no norms near 0 or near 1, so all its features count:
+/// [`PolytopeOptions::default`] is the one for it.
+#[must_use]
+pub fn toy_polytope_options() -> PolytopeOptions {
+    PolytopeOptions::default().with_min_norm(TOY_MIN_NORM)
 }
 
 /// What `explore` does: which model, and how it is read afterwards.

@@ -45,7 +45,9 @@ pub use dictionary::{
     Layer, Spectrum, analyze_file, geometry_table,
 };
 pub use error::LabError;
-pub use explore::{Exploration, ExploreOptions, TOY_MIN_NORM, explore, toy_analysis_options};
+pub use explore::{
+    Exploration, ExploreOptions, TOY_MIN_NORM, explore, toy_analysis_options, toy_polytope_options,
+};
 pub use feature_table::{ColumnValues, FeatureTable, TableFormat};
 pub use file_format::{FileFormat, FormatDecision};
 pub use firing::{DEAD_FIRING_RATE, read_firing_rates};
