@@ -4,6 +4,7 @@
 //! or parallel; pairs cost O(m n^2). Broken shapes panic.
 
 mod adam;
+mod comparison;
 mod directions;
 mod finite_difference;
 mod pairs;
@@ -13,6 +14,7 @@ mod sparse_autoencoder;
 mod toy_model;
 
 pub use adam::{AdamState, adam_step};
+pub use comparison::{gram_comparison, mean_max_cosine};
 pub use directions::{
     dimensions_per_feature, feature_dimensionality, feature_norms, feature_superposition,
     frame_operator, frame_potential, leverage, rank, singular_values, tightness, unit_directions,

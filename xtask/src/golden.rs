@@ -33,9 +33,10 @@ const fn script(path: &'static str) -> Script {
     }
 }
 
-const SCRIPTS: [Script; 9] = [
+const SCRIPTS: [Script; 10] = [
     script("superposition-testkit/golden/adam.py"),
     script("superposition-testkit/golden/analysis.py"),
+    script("superposition-testkit/golden/comparison.py"),
     script("superposition-testkit/golden/probe.py"),
     script("superposition-testkit/golden/sae.py"),
     script("superposition-testkit/golden/toy_model.py"),
