@@ -33,7 +33,8 @@ use faer::MatRef;
 #[must_use]
 pub fn leverage<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
     let directions = Directions::new(w, 1);
-    let basis = orthonormalized(row_space(&directions));
+    let (rows, _) = row_space(&directions);
+    let basis = orthonormalized(rows);
     (0..directions.n_features())
         .map(|i| {
             if !directions.norms[i].is_finite() {
@@ -62,14 +63,20 @@ pub fn rank<T: Real>(w: MatRef<'_, T>) -> usize {
 }
 
 pub(crate) fn rank_of<T: Real>(directions: &Directions<'_, T>) -> usize {
-    row_space(directions).len()
+    column_space(directions).len()
 }
 
-/// A basis of the row space of W, by modified Gram-Schmidt with column pivoting.
+/// An orthonormal basis of the column space of W.
+pub(crate) fn column_space<T: Real>(directions: &Directions<'_, T>) -> Vec<Vec<f64>> {
+    let (_, pivots) = row_space(directions);
+    pivots
+}
+
+/// A basis of the row space of W and an orthonormal one of its column space, by modified Gram-Schmidt with column pivoting.
 ///
 /// Row k holds the coefficients of every feature along the k-th pivot direction, relative to the pivot's norm.
 /// Whatever lies in the earlier directions up to rounding is dropped for good: otherwise the rounding of a large feature would drown the small ones, whose directions come last.
-fn row_space<T: Real>(directions: &Directions<'_, T>) -> Vec<Vec<f64>> {
+fn row_space<T: Real>(directions: &Directions<'_, T>) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
     let (m, n) = (directions.n_hidden(), directions.n_features());
     let tolerance = 8.0 * m.max(n) as f64 * f64::EPSILON;
     let weights = &directions.norms;
@@ -112,7 +119,7 @@ fn row_space<T: Real>(directions: &Directions<'_, T>) -> Vec<Vec<f64>> {
         rows.push(row);
         pivots.push(direction);
     }
-    rows
+    (rows, pivots)
 }
 
 /// The feature with the largest remainder, if any has one; the first of equal ones.

@@ -6,8 +6,11 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
 use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::linalg::householder;
+use faer::linalg::matmul::matmul;
+use faer::linalg::qr::no_pivoting::factor as qr;
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
 
 /// `dst = lhs rhs`.
 pub(crate) fn product_into(dst: MatMut<'_, f64>, lhs: MatRef<'_, f64>, rhs: MatRef<'_, f64>) {
@@ -123,10 +126,133 @@ pub(crate) fn right_singular(a: MatRef<'_, f64>) -> (Vec<f64>, Mat<f64>) {
     (values, vectors)
 }
 
+/// The orthogonal factor Q of the square matrix `a` = Q R whose R has a positive diagonal.
+///
+/// Of a Gaussian matrix it is uniform over the orthogonal group.
+pub(crate) fn orthogonal_factor(mut a: Mat<f64>) -> Mat<f64> {
+    let n = a.nrows();
+    let block = qr::recommended_block_size::<f64>(n, n);
+    let mut householder_factor = Mat::<f64>::zeros(block, n);
+    let scratch = qr::qr_in_place_scratch::<f64>(n, n, block, Par::Seq, Default::default());
+    qr::qr_in_place(
+        a.as_mut(),
+        householder_factor.as_mut(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    );
+    let mut q = Mat::<f64>::identity(n, n);
+    let scratch = householder::apply_block_householder_sequence_on_the_left_in_place_scratch::<f64>(
+        n, block, n,
+    );
+    householder::apply_block_householder_sequence_on_the_left_in_place_with_conj(
+        a.as_ref(),
+        householder_factor.as_ref(),
+        Conj::No,
+        q.as_mut(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+    );
+    for j in (0..n).filter(|&j| a[(j, j)] < 0.0) {
+        q.col_as_slice_mut(j).iter_mut().for_each(|x| *x = -*x);
+    }
+    q
+}
+
+/// The polar factor of a square matrix `a` = U S V^T: the orthogonal matrix U V^T closest to it, and the sum of the singular values.
+///
+/// Where `a` is singular it is one of several. Jacobi rotations stand in where faer's iteration does not converge.
+pub(crate) fn polar_factor(a: MatRef<'_, f64>) -> (Mat<f64>, f64) {
+    let (u, s, v) = svd_vectors(a).unwrap_or_else(|| jacobi_svd(a));
+    (product(u.as_ref(), v.transpose()), s.iter().sum())
+}
+
+type Svd = (Mat<f64>, Vec<f64>, Mat<f64>);
+
+fn svd_vectors(a: MatRef<'_, f64>) -> Option<Svd> {
+    let n = a.nrows();
+    let (mut u, mut v) = (Mat::zeros(n, n), Mat::zeros(n, n));
+    let mut s = Diag::<f64>::zeros(n);
+    let both = ComputeSvdVectors::Full;
+    let scratch = svd_scratch::<f64>(n, n, both, both, Par::Seq, Default::default());
+    svd(
+        a,
+        s.as_mut(),
+        Some(u.as_mut()),
+        Some(v.as_mut()),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    )
+    .ok()?;
+    Some((u, s.column_vector().iter().copied().collect(), v))
+}
+
+/// By one-sided Jacobi rotations of the columns of a square matrix, stacked on the identity to collect them.
+fn jacobi_svd(a: MatRef<'_, f64>) -> Svd {
+    let n = a.nrows();
+    let mut columns: Vec<(Vec<f64>, Vec<f64>)> = (0..n)
+        .map(|j| {
+            let unit = |i| if i == j { 1.0 } else { 0.0 };
+            (
+                (0..n).map(|i| a[(i, j)]).collect(),
+                (0..n).map(unit).collect(),
+            )
+        })
+        .collect();
+    for _ in 0..MAX_SWEEPS {
+        let mut rotated = false;
+        for q in 1..n {
+            let (before, from_q) = columns.split_at_mut(q);
+            let (y, v_y) = &mut from_q[0];
+            for (x, v_x) in before {
+                if let Some((cosine, sine)) = plane_rotation(x, y) {
+                    rotate(x, y, cosine, sine);
+                    rotate(v_x, v_y, cosine, sine);
+                    rotated = true;
+                }
+            }
+        }
+        if !rotated {
+            break;
+        }
+    }
+    let s: Vec<f64> = columns.iter().map(|(x, _)| dot(x, x).sqrt()).collect();
+    let largest = s.iter().copied().fold(0.0, f64::max);
+    let mut basis: Vec<Vec<f64>> = Vec::with_capacity(n);
+    // Columns with a direction first; the null space is completed from the axes.
+    let mut order: Vec<usize> = (0..n).collect();
+    order.sort_by(|&i, &j| s[j].total_cmp(&s[i]));
+    for &j in &order {
+        let axes = (0..n).map(|axis| (0..n).map(|i| if i == axis { 1.0 } else { 0.0 }).collect());
+        let own = (s[j] > n as f64 * f64::EPSILON * largest).then(|| columns[j].0.clone());
+        let direction = own.into_iter().chain(axes).find_map(|mut x: Vec<f64>| {
+            let before = dot(&x, &x).sqrt();
+            for _ in 0..2 {
+                for other in &basis {
+                    let along = dot(other, &x);
+                    x.iter_mut().zip(other).for_each(|(x, o)| *x -= along * o);
+                }
+            }
+            let norm = dot(&x, &x).sqrt();
+            // One of the axes keeps at least 1 / sqrt(n) of itself.
+            (norm * n as f64 > before * 0.5).then(|| {
+                x.iter_mut().for_each(|x| *x /= norm);
+                x
+            })
+        });
+        basis.extend(direction);
+    }
+    let u = Mat::from_fn(n, n, |i, k| basis[k][i]);
+    let v = Mat::from_fn(n, n, |i, k| columns[order[k]].1[i]);
+    (u, order.iter().map(|&j| s[j]).collect(), v)
+}
+
+/// Rotations converge quadratically; 60 sweeps is far more than any matrix needs.
+const MAX_SWEEPS: usize = 60;
+
 /// Singular values by one-sided Jacobi rotations of the columns of the taller of `a` and its transpose.
 fn jacobi_singular_values(a: MatRef<'_, f64>) -> Vec<f64> {
-    // Rotations converge quadratically; 60 sweeps is far more than any matrix needs.
-    const MAX_SWEEPS: usize = 60;
     let tall = if a.nrows() >= a.ncols() {
         a
     } else {
@@ -141,7 +267,10 @@ fn jacobi_singular_values(a: MatRef<'_, f64>) -> Vec<f64> {
             let (before, from_q) = columns.split_at_mut(q);
             let y = &mut from_q[0];
             for x in before {
-                rotated |= rotate(x, y);
+                if let Some((cosine, sine)) = plane_rotation(x, y) {
+                    rotate(x, y, cosine, sine);
+                    rotated = true;
+                }
             }
         }
         if !rotated {
@@ -153,21 +282,23 @@ fn jacobi_singular_values(a: MatRef<'_, f64>) -> Vec<f64> {
     values
 }
 
-/// Makes two columns orthogonal by a plane rotation; false if they are so already.
-fn rotate(x: &mut [f64], y: &mut [f64]) -> bool {
+/// The cosine and sine of the plane rotation that makes two columns orthogonal; `None` if they are so already.
+fn plane_rotation(x: &[f64], y: &[f64]) -> Option<(f64, f64)> {
     let (xx, yy, xy) = (dot(x, x), dot(y, y), dot(x, y));
     let orthogonal = xy.abs() <= f64::EPSILON * (xx * yy).sqrt();
     if orthogonal || xy.is_nan() {
-        return false;
+        return None;
     }
     let zeta = (yy - xx) / (2.0 * xy);
     let tangent = zeta.signum() / (zeta.abs() + (1.0 + zeta * zeta).sqrt());
     let cosine = 1.0 / (1.0 + tangent * tangent).sqrt();
-    let sine = cosine * tangent;
+    Some((cosine, cosine * tangent))
+}
+
+fn rotate(x: &mut [f64], y: &mut [f64], cosine: f64, sine: f64) {
     for (a, b) in x.iter_mut().zip(y) {
         (*a, *b) = (cosine * *a - sine * *b, sine * *a + cosine * *b);
     }
-    true
 }
 
 /// The eigenvalues of a symmetric matrix, largest first, and unit eigenvectors in the columns in the same order.
@@ -255,6 +386,9 @@ fn diagonalize(a: &mut Mat<f64>, vectors: &mut Mat<f64>, p: usize, q: usize) {
 mod tests {
     use super::*;
     use superposition_testkit::tolerance::{Tolerance, assert_all_close};
+    use superposition_testkit::tolerance::{
+        Tolerance, assert_all_close, assert_close, assert_matrix_close,
+    };
     use superposition_testkit::{geometry, oracle};
 
     #[test]
@@ -363,5 +497,47 @@ mod tests {
         }
         assert!(right_singular(Mat::zeros(3, 0).as_ref()).0.is_empty());
         assert!(symmetric_eigen(Mat::zeros(0, 0).as_ref()).0.is_empty());
+    fn both_ways_to_a_polar_factor_are_orthogonal_and_reach_the_nuclear_norm() {
+        for (seed, (n, rank)) in [(1, 1), (2, 1), (5, 5), (5, 2), (12, 7), (9, 0)]
+            .into_iter()
+            .enumerate()
+        {
+            let (left, right) = (
+                geometry::random_gaussian(n, rank, seed as u64),
+                geometry::random_gaussian(rank, n, 50 + seed as u64),
+            );
+            let a = geometry::rotate(left.as_ref(), right.as_ref());
+            let nuclear: f64 = oracle::singular_values(a.as_ref()).iter().sum();
+            let tolerance = Tolerance::reduction_f64(64 * n, nuclear.max(1.0));
+            for (u, s, v) in [svd_vectors(a.as_ref()).unwrap(), jacobi_svd(a.as_ref())] {
+                let q = product(u.as_ref(), v.transpose());
+                assert_close(s.iter().sum(), nuclear, tolerance);
+                let square = product(q.transpose(), q.as_ref());
+                let identity = Mat::<f64>::identity(n, n);
+                assert_matrix_close(square.as_ref(), identity.as_ref(), tolerance);
+                let inner: f64 = (0..n)
+                    .map(|j| dot(q.col_as_slice(j), a.col_as_slice(j)))
+                    .sum();
+                assert_close(inner, nuclear, tolerance);
+            }
+        }
+    }
+
+    #[test]
+    fn an_orthogonal_factor_times_a_triangle_is_the_matrix() {
+        for n in [1, 2, 7, 40] {
+            let a = geometry::random_gaussian(n, n, n as u64);
+            let q = orthogonal_factor(a.clone());
+            let r = product(q.transpose(), a.as_ref());
+            let tolerance = Tolerance::reduction_f64(16 * n, n as f64);
+            for j in 0..n {
+                assert!(r[(j, j)] > 0.0);
+                for i in j + 1..n {
+                    assert_close(r[(i, j)], 0.0, tolerance);
+                }
+            }
+            let square = product(q.transpose(), q.as_ref());
+            assert_matrix_close(square.as_ref(), Mat::identity(n, n).as_ref(), tolerance);
+        }
     }
 }
