@@ -5,6 +5,7 @@ mod activity;
 mod certificate;
 mod clusters;
 mod coherence;
+mod comparison;
 mod dimensionality;
 mod directions;
 mod encoder;
@@ -42,6 +43,11 @@ pub use activity::{
 pub use certificate::{Bound, Certificate, certificates};
 pub use clusters::{ClusterSummary, Clusters, clusters};
 pub use coherence::{PairCosine, coherence, max_cosine, min_cosine};
+pub use comparison::{
+    CompareOptions, Comparison, CosineSign, GramComparison, MatchMethod, MatchOptions, MatchedPair,
+    Matching, Metric, NullQuantiles, PairwiseMcc, Procrustes, Score, SubspaceOverlap, Undefined,
+    Verdict, compare, gram_comparison, match_features, pairwise_mcc, procrustes, subspace_overlap,
+};
 pub use dimensionality::{
     dimensions_per_feature, feature_dimensionality, feature_superposition, total_dimensionality,
 };

@@ -3,6 +3,8 @@
 mod activity;
 mod bad_input;
 mod certificates;
+mod comparison;
+mod comparison_acceptance;
 mod extreme_scales;
 mod golden_files;
 mod invariants;
