@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use superposition_lab::analysis::MatchMethod;
 use superposition_lab::io::DictionaryFormat;
 use superposition_lab::{DecoderNorms, FileFormat, Orientation};
 
@@ -384,13 +385,14 @@ pub(crate) struct ActivationsArgs {
     pub(crate) common: CommonArgs,
 }
 
-/// Compare two dictionaries of the same features (linear CKA)
+/// Compare two dictionaries: which features they share, and whether they are one up to a rotation
 ///
-/// Feature i of one must be feature i of the other. Hidden dimensions may differ in number and basis.
+/// Features are matched one to one by cosine where the hidden dimensions are as many; where the features are as many, feature i of one is also taken for feature i of the other. Each metric stands beside what random directions and random rotations give.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   superposition compare a.safetensors b.safetensors
-  superposition compare model.safetensors decoder.npy --b-features rows")]
+  superposition compare model.safetensors decoder.npy --b-features rows
+  superposition compare seed0.npy seed1.npy --a-features rows --b-features rows --matches-out matches.csv --json")]
 pub(crate) struct CompareArgs {
     /// One file
     pub(crate) a: PathBuf,
@@ -420,8 +422,55 @@ pub(crate) struct CompareArgs {
     /// The same in B
     #[arg(long, value_name = "K")]
     pub(crate) b_slice: Option<usize>,
+    /// How features are matched one to one [default: optimal up to 2048 features, then sparse]
+    #[arg(long = "match", value_name = "METHOD", value_enum)]
+    pub(crate) method: Option<MatchArg>,
+    /// Count opposite directions as alike
+    #[arg(long)]
+    pub(crate) absolute: bool,
+    /// Matched features of at least this cosine are shared
+    #[arg(long, value_name = "COSINE", allow_negative_numbers = true)]
+    pub(crate) shared_cosine: Option<f64>,
+    /// Features of at most this norm are not matched [default: 0.5 for a toy model, else 0]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    pub(crate) min_norm: Option<f64>,
+    /// Draws of each baseline of chance; 0 for none, and no verdict [default: 20, or 2 where the matching is sparse]
+    #[arg(long, value_name = "DRAWS")]
+    pub(crate) null_draws: Option<usize>,
+    /// Seed of the baselines [default: 0]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Write a row per matched pair, then the features without a partner
+    #[arg(long, value_name = "FILE.csv")]
+    pub(crate) matches_out: Option<PathBuf>,
+    /// Replace the file of --matches-out if it exists
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
+}
+
+/// How the features of two dictionaries are matched.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum MatchArg {
+    /// The most similar pair first
+    Greedy,
+    /// The largest sum of cosines, exactly, in memory for all pairs
+    Optimal,
+    /// The largest sum of cosines over the best candidates, with a bound on what all pairs could reach
+    Sparse,
+}
+
+impl From<MatchArg> for MatchMethod {
+    fn from(method: MatchArg) -> Self {
+        match method {
+            MatchArg::Greedy => Self::Greedy,
+            MatchArg::Optimal => Self::Optimal,
+            MatchArg::Sparse => Self::Sparse,
+        }
+    }
 }
 
 /// Train the same model at several sparsities and seeds

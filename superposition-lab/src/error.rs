@@ -100,6 +100,21 @@ pub enum LabError {
         /// Its count.
         n_right: usize,
     },
+    /// Two dictionaries with neither the same features nor the same hidden space.
+    #[error(
+        "{left} has {} features in {} dimensions and {right} has {} in {}: to be compared they must have the same number of one or the other",
+        n_left[0], n_left[1], n_right[0], n_right[1]
+    )]
+    NothingToCompare {
+        /// Name of the first.
+        left: String,
+        /// Its features and hidden dimensions.
+        n_left: [usize; 2],
+        /// Name of the second.
+        right: String,
+        /// Its features and hidden dimensions.
+        n_right: [usize; 2],
+    },
     /// An activation or label is not finite.
     #[error("component {component} of sample {sample} of {tensor:?} in {} is {value}; every value must be finite", path.display())]
     SampleNotFinite {

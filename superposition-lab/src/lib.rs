@@ -39,7 +39,7 @@ pub use superposition_viz as viz;
 
 pub use autoencoder::{AutoencoderSummary, DecoderNorms, NormConvention, Quantiles};
 pub use checkpoint_file::{CHECKPOINT_KEY, SavedTraining, read_checkpoint, write_checkpoint};
-pub use compare::{ComparisonDocument, compare_files};
+pub use compare::{Baselines, ComparisonDocument, MatchingSummary, MetricValue, compare_files};
 pub use dictionary::{
     AnalysisDocument, AnalyzeOptions, Centering, ControlSummary, DeadFeatures, FiringSummary,
     Layer, Spectrum, analyze_file, geometry_table,

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use serde_json::Value;
-use superposition_lab::analysis::MutualInformationOptions;
+use superposition_lab::analysis::{CompareOptions, MutualInformationOptions};
 use superposition_lab::io::Overwrite;
 use superposition_lab::model::{Dimensions, FeatureProbability, FeatureSets, Importance, ToyModel};
 use superposition_lab::report::{analysis_report, exploration_report, probe_report, sweep_report};
@@ -24,11 +24,11 @@ fn validate(document: &impl serde::Serialize) -> Value {
     let schema = value["schema"].as_str().expect("documents have a schema");
     let name = schema
         .strip_prefix("superposition/")
-        .and_then(|rest| rest.strip_suffix("/v1"))
-        .expect("schemas are named superposition/NAME/v1");
+        .expect("schemas are named superposition/NAME/VERSION")
+        .replace('/', ".");
     let path = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("schemas")
-        .join(format!("{name}.v1.schema.json"));
+        .join(format!("{name}.schema.json"));
     let text = std::fs::read_to_string(&path).expect("the schema is committed");
     let schema: Value = serde_json::from_str(&text).expect("the schema is JSON");
     let validator = jsonschema::draft202012::new(&schema).expect("the schema is a schema");
@@ -231,9 +231,11 @@ fn files_from_a_model_to_its_probes() {
     );
     assert_eq!(csv.lines().count(), 11);
 
-    let comparison =
-        validate(&compare_files((&model_path, &options), (&model_path, &options)).unwrap());
-    assert!((comparison["linear_cka"].as_f64().unwrap() - 1.0).abs() < 1e-12);
+    let own = (model_path.as_path(), &options);
+    let comparison = validate(&compare_files(own, own, &CompareOptions::default()).unwrap());
+    let cka = comparison["metrics"]["linear_cka"]["value"].as_f64();
+    assert!((cka.unwrap() - 1.0).abs() < 1e-12);
+    assert_eq!(comparison["verdict"], "same_basis");
 
     let sample = sample_model(
         &model_path,

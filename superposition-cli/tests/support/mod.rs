@@ -91,11 +91,11 @@ impl Run {
         let name = value["schema"].as_str().expect("a schema key");
         let name = name
             .strip_prefix("superposition/")
-            .and_then(|rest| rest.strip_suffix("/v1"))
-            .expect("superposition/NAME/v1");
+            .expect("superposition/NAME/VERSION")
+            .replace('/', ".");
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../superposition-lab/schemas")
-            .join(format!("{name}.v1.schema.json"));
+            .join(format!("{name}.schema.json"));
         let schema = std::fs::read_to_string(path).expect("the schema is committed");
         let schema = serde_json::from_str(&schema).expect("the schema is JSON");
         let errors: Vec<String> = jsonschema::draft202012::new(&schema)

@@ -1,4 +1,4 @@
-//! Reports over files: `analyze`, `probe`, `activations`, `compare`, `sample`.
+//! Reports over files: `analyze`, `probe`, `activations`, `sample`.
 
 use superposition_probe::{Polysemanticity, RotationBaseline};
 use superposition_viz::{
@@ -10,8 +10,8 @@ use super::autoencoder::{autoencoder_headlines, control_table, firing_headline};
 use super::geometry::{headlines, warnings};
 use super::{number, optional, pair, percent};
 use crate::{
-    ActivationsDocument, AnalysisDocument, Centering, ComparisonDocument, Orientation,
-    ProbeDocument, SampleDocument, TensorsDocument,
+    ActivationsDocument, AnalysisDocument, Centering, Orientation, ProbeDocument, SampleDocument,
+    TensorsDocument,
 };
 
 /// Bins of the histograms.
@@ -293,35 +293,6 @@ pub fn activations_report(document: &ActivationsDocument, style: &TextStyle) -> 
         ));
     }
     report
-}
-
-/// The report of a comparison.
-#[must_use]
-pub fn comparison_report(document: &ComparisonDocument, style: &TextStyle) -> String {
-    key_values(
-        &[
-            pair("features", document.n_features.to_string()),
-            pair(
-                "hidden dimensions",
-                format!("{} and {}", document.n_hidden[0], document.n_hidden[1]),
-            ),
-            pair(
-                "linear CKA",
-                format!(
-                    "{} (1: the same up to rotation and scale of the hidden space)",
-                    optional(document.linear_cka)
-                ),
-            ),
-            pair(
-                "debiased",
-                format!(
-                    "{} (0: unrelated, also for few features)",
-                    optional(document.linear_cka_debiased)
-                ),
-            ),
-        ],
-        style,
-    )
 }
 
 /// What `sample` wrote.

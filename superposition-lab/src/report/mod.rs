@@ -4,15 +4,14 @@
 //! heat map of interference is computed from W.
 
 mod autoencoder;
+mod comparison;
 mod exploration;
 mod files;
 mod geometry;
 
+pub use comparison::comparison_report;
 pub use exploration::{exploration_report, sweep_report, training_report};
-pub use files::{
-    activations_report, analysis_report, comparison_report, probe_report, sample_report,
-    tensors_report,
-};
+pub use files::{activations_report, analysis_report, probe_report, sample_report, tensors_report};
 
 use superposition_viz::format_number;
 
