@@ -265,14 +265,14 @@ pub fn activity_interference<T: Real>(
 }
 
 /// Pairs weighted by the product of their rates; features to leave out have a rate of 0.
-fn independent(
-    directions: &Directions,
+fn independent<T: Real>(
+    directions: &Directions<'_, T>,
     rates: Vec<f64>,
     weighting: PairWeighting,
     threads: usize,
 ) -> ActivityInterference {
     let roots: Vec<f64> = rates.iter().map(|p| p.sqrt()).collect();
-    let frame = WeightedFrame::new(directions.units.as_ref(), &roots, &roots, threads);
+    let frame = WeightedFrame::new(directions, &roots, &roots, threads);
     let mut by_feature = frame.off_diagonal_sums(Unit::Weights);
     for (sum, &rate) in by_feature.iter_mut().zip(&rates) {
         if rate == 0.0 {
@@ -291,8 +291,8 @@ fn independent(
 }
 
 /// Pairs weighted by the samples in which both are active.
-fn counted(
-    directions: &Directions,
+fn counted<T: Real>(
+    directions: &Directions<'_, T>,
     sets: &ActiveSets,
     represented: &[bool],
     threads: usize,
@@ -338,13 +338,14 @@ fn counted(
 }
 
 /// For every feature of a set the sum of cos^2 with the others of the set.
-fn sums_within(directions: &Directions, features: &[usize]) -> Vec<f64> {
+fn sums_within<T: Real>(directions: &Directions<'_, T>, features: &[usize]) -> Vec<f64> {
     if features.len() < 2 {
         return vec![0.0; features.len()];
     }
     let ones = vec![1.0; features.len()];
     let units = directions.gather(features);
-    WeightedFrame::new(units.as_ref(), &ones, &ones, 1).off_diagonal_sums(Unit::Weights)
+    WeightedFrame::new(&Directions::new(units.as_ref(), 1), &ones, &ones, 1)
+        .off_diagonal_sums(Unit::Weights)
 }
 
 impl ActivityInterference {

@@ -149,6 +149,13 @@ impl<'a, T: Real> Directions<'a, T> {
         units
     }
 
+    /// The unit directions of some features.
+    pub(crate) fn gather(&self, features: &[usize]) -> Mat<f64> {
+        let mut units = Mat::zeros(self.n_hidden(), features.len());
+        self.copy_units(features.iter().copied(), units.as_mut());
+        units
+    }
+
     /// `x * 2^(power * exponent)`: undoes the scaling of a quantity that is homogeneous of degree `power` in W.
     pub(crate) fn rescale(&self, x: f64, power: i32) -> f64 {
         libm::scalbn(x, power * self.exponent)
@@ -160,6 +167,49 @@ impl<'a, T: Real> Directions<'a, T> {
             .iter()
             .map(|&norm| if norm == 0.0 { 0.0 } else { 1.0 })
             .collect()
+    }
+}
+
+/// W taken apart as in [`Directions`], with the unit directions in memory, for who needs all of them at once.
+pub(crate) struct Units {
+    /// m x n, unit columns; a zero feature has a zero column.
+    pub(crate) units: Mat<f64>,
+    pub(crate) norms: Vec<f64>,
+    pub(crate) relative: Vec<f64>,
+    pub(crate) exponent: i32,
+}
+
+impl Units {
+    pub(crate) fn new<T: Real>(w: MatRef<'_, T>) -> Self {
+        let directions = Directions::new(w, 1);
+        Self {
+            units: directions.units(),
+            norms: directions.norms,
+            relative: directions.relative,
+            exponent: directions.exponent,
+        }
+    }
+
+    pub(crate) fn n_features(&self) -> usize {
+        self.norms.len()
+    }
+
+    /// The features with a norm above `min_norm`, in order.
+    pub(crate) fn represented(&self, min_norm: f64) -> Vec<usize> {
+        (0..self.n_features())
+            .filter(|&i| self.norms[i] > min_norm)
+            .collect()
+    }
+
+    /// The unit directions of some features.
+    pub(crate) fn gather(&self, features: &[usize]) -> Mat<f64> {
+        let mut units = Mat::zeros(self.units.nrows(), features.len());
+        for (j, &feature) in features.iter().enumerate() {
+            units
+                .col_as_slice_mut(j)
+                .copy_from_slice(self.units.col_as_slice(feature));
+        }
+        units
     }
 }
 

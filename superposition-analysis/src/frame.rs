@@ -21,7 +21,7 @@ use faer::{Mat, MatRef};
 #[must_use]
 pub fn frame_operator<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
     let copy = Mat::from_fn(w.nrows(), w.ncols(), |i, j| w[(i, j)].to_f64());
-    operator(copy.as_ref())
+    operator(copy.as_ref(), 1)
 }
 
 /// The frame potential: `$\lVert W^T W \rVert_F^2 = \sum_{i,j} (W_i \cdot W_j)^2$`, with the norms as given.

@@ -1,6 +1,6 @@
 //! The weight matrix of a layer: its feature directions and its spectrum.
 
-use crate::leverage::rank_of;
+use crate::leverage::rank;
 use crate::report::{analyze_directions, checked_directions};
 use crate::spectrum::spectrum_of;
 use crate::{AnalysisError, AnalysisOptions, DictionaryReport, Real};
@@ -81,7 +81,7 @@ pub fn layer_summary<T: Real>(
     Ok(LayerSummary {
         features,
         geometry: analyze_directions(&directions, options),
-        rank: rank_of(&directions),
+        rank: rank(w),
         singular_values: spectrum.singular_values,
         effective_rank: spectrum.effective_rank,
         participation_ratio: spectrum.participation_ratio,

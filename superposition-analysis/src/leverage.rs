@@ -1,7 +1,7 @@
 //! Rank and leverage, by elimination that respects columns of very different norms.
 
 use crate::Real;
-use crate::directions::Directions;
+use crate::directions::Units;
 use crate::kernel::dot;
 use faer::MatRef;
 
@@ -32,7 +32,7 @@ use faer::MatRef;
 /// Scherlis et al. 2022, *Polysemanticity and Capacity in Neural Networks*, arXiv 2210.01892, for the bound of the total capacity.
 #[must_use]
 pub fn leverage<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    let directions = Directions::new(w, 1);
+    let directions = Units::new(w);
     let (rows, _) = row_space(&directions);
     let basis = orthonormalized(rows);
     (0..directions.n_features())
@@ -59,15 +59,11 @@ pub fn leverage<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
 /// ```
 #[must_use]
 pub fn rank<T: Real>(w: MatRef<'_, T>) -> usize {
-    rank_of(&Directions::new(w, 1))
-}
-
-pub(crate) fn rank_of<T: Real>(directions: &Directions<'_, T>) -> usize {
-    column_space(directions).len()
+    column_space(&Units::new(w)).len()
 }
 
 /// An orthonormal basis of the column space of W.
-pub(crate) fn column_space<T: Real>(directions: &Directions<'_, T>) -> Vec<Vec<f64>> {
+pub(crate) fn column_space(directions: &Units) -> Vec<Vec<f64>> {
     let (_, pivots) = row_space(directions);
     pivots
 }
@@ -76,11 +72,11 @@ pub(crate) fn column_space<T: Real>(directions: &Directions<'_, T>) -> Vec<Vec<f
 ///
 /// Row k holds the coefficients of every feature along the k-th pivot direction, relative to the pivot's norm.
 /// Whatever lies in the earlier directions up to rounding is dropped for good: otherwise the rounding of a large feature would drown the small ones, whose directions come last.
-fn row_space<T: Real>(directions: &Directions<'_, T>) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
-    let (m, n) = (directions.n_hidden(), directions.n_features());
+fn row_space(directions: &Units) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
+    let (m, n) = directions.units.shape();
     let tolerance = 8.0 * m.max(n) as f64 * f64::EPSILON;
     let weights = &directions.norms;
-    let mut rest = directions.units();
+    let mut rest = directions.units.clone();
     // What is left of every unit direction; 0 once it is dropped.
     let mut rest_norms: Vec<f64> = directions
         .norms

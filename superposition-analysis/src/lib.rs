@@ -66,13 +66,14 @@ pub use neighbors::{Neighbor, Neighbors, edges, neighbors};
 pub use null::{
     Effect, IsotropicCosine, NullBaselines, NullComparison, NullDistribution, NullOptions,
     PairStatistics, Quantiles, null_baselines, null_baselines_beside, pair_statistics,
+};
 pub use polytope::{
     Polytope, PolytopeCount, PolytopeMatch, PolytopeOptions, PolytopeStability, Polytopes,
     name_component, polytope_stability, polytopes,
 };
 pub use report::{
-    AnalysisOptions, DictionaryReport, DimensionalitySummary, FeatureRow, NormSummary,
-    PairStatistics, analyze,
+    AnalysisOptions, DictionaryReport, DimensionalitySummary, FeatureRow, NormSummary, Pairs,
+    analyze,
 };
 pub use similarity::{linear_cka, linear_cka_debiased};
 pub use spectrum::{Spectrum, spectrum};

@@ -4,10 +4,9 @@ use crate::kernel::dot;
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
-use faer::linalg::matmul::matmul;
-use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::householder;
 use faer::linalg::matmul::matmul;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::qr::no_pivoting::factor as qr;
 use faer::linalg::svd::{ComputeSvdVectors, svd, svd_scratch};
 use faer::{Accum, Conj, Mat, MatMut, MatRef, Par};
@@ -385,7 +384,6 @@ fn diagonalize(a: &mut Mat<f64>, vectors: &mut Mat<f64>, p: usize, q: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use superposition_testkit::tolerance::{Tolerance, assert_all_close};
     use superposition_testkit::tolerance::{
         Tolerance, assert_all_close, assert_close, assert_matrix_close,
     };
@@ -497,6 +495,9 @@ mod tests {
         }
         assert!(right_singular(Mat::zeros(3, 0).as_ref()).0.is_empty());
         assert!(symmetric_eigen(Mat::zeros(0, 0).as_ref()).0.is_empty());
+    }
+
+    #[test]
     fn both_ways_to_a_polar_factor_are_orthogonal_and_reach_the_nuclear_norm() {
         for (seed, (n, rank)) in [(1, 1), (2, 1), (5, 5), (5, 2), (12, 7), (9, 0)]
             .into_iter()

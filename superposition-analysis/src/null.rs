@@ -8,7 +8,6 @@ mod statistics;
 pub use isotropic::IsotropicCosine;
 pub use statistics::PairStatistics;
 
-use crate::directions::Directions;
 use crate::report::{AnalysisOptions, checked_directions};
 use crate::{AnalysisError, Real};
 use faer::{Mat, MatRef};
@@ -379,10 +378,10 @@ fn represented_units<T: Real>(
     options: &NullOptions,
 ) -> Result<Mat<f64>, AnalysisError> {
     options.validate()?;
-    let directions: Directions = checked_directions(w, &options.analysis())?;
+    let directions = checked_directions(w, &options.analysis())?;
     let represented = directions.represented(options.min_norm);
     if represented.len() == directions.n_features() {
-        return Ok(directions.units);
+        return Ok(directions.units());
     }
     Ok(directions.gather(&represented))
 }

@@ -33,7 +33,7 @@ pub struct AnalysisOptions {
     /// How many of the nearest and of the most opposed features are listed for each. Default 1.
     pub neighbors: usize,
     /// Whether pairs are compared one by one. By default they are.
-    pub pairs: PairStatistics,
+    pub pairs: Pairs,
     /// Number of threads, at least 1. Default 1. It changes no bit of the results, and is not serialized.
     #[cfg_attr(feature = "serde", serde(skip, default = "one_thread"))]
     pub threads: usize,
@@ -50,7 +50,7 @@ impl Default for AnalysisOptions {
             min_norm: 0.0,
             cluster_threshold: 0.5,
             neighbors: 1,
-            pairs: PairStatistics::Compared,
+            pairs: Pairs::Compared,
             threads: 1,
         }
     }
@@ -80,7 +80,7 @@ impl AnalysisOptions {
 
     /// The same with pairs compared or not.
     #[must_use]
-    pub fn with_pairs(self, pairs: PairStatistics) -> Self {
+    pub fn with_pairs(self, pairs: Pairs) -> Self {
         Self { pairs, ..self }
     }
 
@@ -122,7 +122,7 @@ impl AnalysisOptions {
     derive(serde::Serialize, serde::Deserialize),
     serde(rename_all = "snake_case")
 )]
-pub enum PairStatistics {
+pub enum Pairs {
     /// Extreme cosines, neighbours, degrees and clusters are found.
     #[default]
     Compared,
@@ -335,12 +335,12 @@ pub(crate) fn analyze_directions<T: Real>(
     let potential = frame.potential();
     drop(frame);
     let interference = Interference::new(directions, &represented, options.threads);
-    let mut pairs = (options.pairs != PairStatistics::Skipped).then(|| {
+    let mut pairs = (options.pairs != Pairs::Skipped).then(|| {
         let search = PairSearch {
             // The extremes are wanted in any case.
             neighbors: options.neighbors.max(1),
             threshold: Some(options.cluster_threshold),
-            list_edges: options.pairs == PairStatistics::Listed,
+            list_edges: options.pairs == Pairs::Listed,
             threads: options.threads,
         };
         RepresentedPairs::new(directions, &represented, search)

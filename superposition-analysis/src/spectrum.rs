@@ -51,7 +51,7 @@ pub fn spectrum<T: Real>(w: MatRef<'_, T>) -> Result<Spectrum, AnalysisError> {
 }
 
 /// As [`spectrum`], from what [`checked_directions`] returns.
-pub(crate) fn spectrum_of(directions: &Directions) -> Spectrum {
+pub(crate) fn spectrum_of<T: Real>(directions: &Directions<'_, T>) -> Spectrum {
     let values = singular_values(scaled(directions).as_ref());
     Spectrum {
         effective_rank: effective_rank(&values),
@@ -65,8 +65,8 @@ pub(crate) fn spectrum_of(directions: &Directions) -> Spectrum {
 }
 
 /// W divided by the power of two of its largest norm.
-pub(crate) fn scaled(directions: &Directions) -> Mat<f64> {
-    let mut scaled = directions.units.clone();
+pub(crate) fn scaled<T: Real>(directions: &Directions<'_, T>) -> Mat<f64> {
+    let mut scaled = directions.units();
     for (j, &norm) in directions.relative.iter().enumerate() {
         scaled
             .col_as_slice_mut(j)

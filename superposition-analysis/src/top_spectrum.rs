@@ -1,7 +1,8 @@
 //! The largest singular values and their directions, for matrices that are large both ways.
 
 use crate::directions::Directions;
-use crate::linalg::{dot, product, right_singular, symmetric_eigen};
+use crate::kernel::dot;
+use crate::linalg::{product, right_singular, symmetric_eigen};
 use crate::parallel::{block_range, map_blocks};
 use crate::random::{Purpose, normal_columns};
 use crate::report::{AnalysisOptions, checked_directions};
@@ -308,7 +309,12 @@ impl Ritz {
             .all(|&residual| residual <= tolerance * largest)
     }
 
-    fn into_spectrum(self, k: usize, tolerance: f64, directions: &Directions) -> TopSpectrum {
+    fn into_spectrum<T: Real>(
+        self,
+        k: usize,
+        tolerance: f64,
+        directions: &Directions<'_, T>,
+    ) -> TopSpectrum {
         let converged = self.converged(k, tolerance);
         let k = self.values.len().min(k);
         let mut vectors = self.vectors.subcols(0, k).to_owned();

@@ -5,7 +5,8 @@ use crate::directions::Directions;
 use crate::kernel::dot;
 use crate::linalg::{add_lower_gram, lower_product_into, product_into};
 use crate::parallel::{block_range, map_blocks};
-use faer::{Mat, MatRef};
+use faer::{Mat, MatMut, MatRef};
+use std::ops::Range;
 
 /// Features whose products are added up before they join the frame operator.
 const CHUNK: usize = 4096;
@@ -48,8 +49,16 @@ impl<'a, T: Real> WeightedFrame<'a, T> {
             weights.len(),
             "one weight per direction"
         );
-        let operator = (directions.n_features() > directions.n_hidden())
-            .then(|| lower_operator(directions, weights, threads));
+        let operator = (directions.n_features() > directions.n_hidden()).then(|| {
+            let shape = (directions.n_hidden(), directions.n_features());
+            lower_operator(shape, threads, |range, mut columns| {
+                directions.copy_units(range.clone(), columns.as_mut());
+                for (a, j) in range.enumerate() {
+                    let column = columns.as_mut().col_mut(a);
+                    column.iter_mut().for_each(|x| *x *= weights[j]);
+                }
+            })
+        });
         Self {
             directions,
             weights,
@@ -177,59 +186,39 @@ fn relative_error(m: usize, n: usize) -> f64 {
     f64::EPSILON * terms
 }
 
-/// The lower triangle of the frame operator; zeros above it.
+/// The lower triangle of `$\sum_j c_j c_j^T$` over n columns of m components, which `copy` puts into a matrix by ranges; zeros above it.
 ///
-/// Chunks of features are added up by themselves and then in order, so that the number of threads changes no bit.
-fn lower_operator<T: Real>(
-    directions: &Directions<'_, T>,
-    weights: &[f64],
+/// Chunks of columns are added up by themselves and then in order, so that the number of threads changes no bit.
+fn lower_operator(
+    (m, n): (usize, usize),
     threads: usize,
+    copy: impl Fn(Range<usize>, MatMut<'_, f64>) + Sync,
 ) -> Mat<f64> {
-    let (m, n) = (directions.n_hidden(), weights.len());
+    let of_chunk = |chunk: Range<usize>| {
+        let mut operator = Mat::zeros(m, m);
+        let mut columns = Mat::zeros(m, FEATURE_BLOCK.min(chunk.len()));
+        for start in chunk.clone().step_by(FEATURE_BLOCK) {
+            let block = start..chunk.end.min(start + FEATURE_BLOCK);
+            let mut columns = columns.subcols_mut(0, block.len());
+            copy(block, columns.as_mut());
+            add_lower_gram(operator.as_mut(), columns.as_ref());
+        }
+        operator
+    };
     let n_chunks = n.div_ceil(CHUNK);
     let mut operator = Mat::<f64>::zeros(m, m);
     // As many partial operators at a time as there are threads, to bound the memory.
     for first in (0..n_chunks).step_by(threads) {
         let parts = map_blocks(threads, threads.min(n_chunks - first), |part| {
-            let chunk = block_range(first + part, CHUNK, n);
-            operator_of(directions, weights, chunk)
+            of_chunk(block_range(first + part, CHUNK, n))
         });
         for part in parts {
             for j in 0..m {
-                for (sum, x) in operator
-                    .col_as_slice_mut(j)
-                    .iter_mut()
-                    .zip(part.col_as_slice(j))
-                {
-                    *sum += x;
-                }
+                let sums = operator.col_as_slice_mut(j).iter_mut();
+                sums.zip(part.col_as_slice(j))
+                    .for_each(|(sum, x)| *sum += x);
             }
         }
-    }
-    operator
-}
-
-/// What some features contribute to [`lower_operator`].
-fn operator_of<T: Real>(
-    directions: &Directions<'_, T>,
-    weights: &[f64],
-    features: std::ops::Range<usize>,
-) -> Mat<f64> {
-    let m = directions.n_hidden();
-    let mut operator = Mat::zeros(m, m);
-    let mut units = Mat::zeros(m, FEATURE_BLOCK.min(features.len()));
-    for start in features.clone().step_by(FEATURE_BLOCK) {
-        let block = start..features.end.min(start + FEATURE_BLOCK);
-        let mut units = units.subcols_mut(0, block.len());
-        directions.copy_units(block.clone(), units.as_mut());
-        for (a, j) in block.enumerate() {
-            units
-                .as_mut()
-                .col_mut(a)
-                .iter_mut()
-                .for_each(|x| *x *= weights[j]);
-        }
-        add_lower_gram(operator.as_mut(), units.as_ref());
     }
     operator
 }
@@ -245,11 +234,11 @@ fn norm_sq(lower: &Mat<f64>) -> f64 {
 }
 
 /// The frame operator `w w^T` of the columns as they are.
-pub(crate) fn operator(w: MatRef<'_, f64>) -> Mat<f64> {
-    let m = w.nrows();
-    let mut operator = Mat::zeros(m, m);
-    add_lower_gram(operator.as_mut(), w);
-    for j in 0..m {
+pub(crate) fn operator(w: MatRef<'_, f64>, threads: usize) -> Mat<f64> {
+    let mut operator = lower_operator(w.shape(), threads, |range, mut columns| {
+        columns.copy_from(w.subcols(range.start, range.len()));
+    });
+    for j in 0..w.nrows() {
         for i in 0..j {
             operator[(i, j)] = operator[(j, i)];
         }

@@ -259,7 +259,10 @@ fn neighbors_and_edges_are_listed() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    let degrees: u64 = rows.iter().map(|row| row["degree"].as_u64().unwrap_or(0)).sum();
+    let degrees: u64 = rows
+        .iter()
+        .map(|row| row["degree"].as_u64().unwrap_or(0))
+        .sum();
     for row in &rows {
         assert!(row["max_cosine"].as_f64() >= row["nearest_2_cosine"].as_f64());
         assert!(row["nearest_2_cosine"].as_f64() >= row["nearest_3_cosine"].as_f64());

@@ -428,6 +428,7 @@ fn analyze_columns<T: Real>(
 pub(crate) struct Dictionary {
     pub(crate) matrix: Matrix,
     pub(crate) features: Orientation,
+    pub(crate) min_norm: f64,
 }
 
 impl Dictionary {
@@ -449,6 +450,7 @@ pub(crate) fn read_dictionary(
     Ok(Dictionary {
         matrix: found.matrix.read()?,
         features: found.features,
+        min_norm: found.min_norm,
     })
 }
 

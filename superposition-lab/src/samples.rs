@@ -308,7 +308,7 @@ fn row(matrix: MatRef<'_, f64>, i: usize) -> Result<Vec<f64>, LabError> {
     Ok(matrix.row(i).iter().copied().collect())
 }
 
-fn same_count(
+pub(crate) fn same_count(
     what: &'static str,
     (left, n_left): (&str, usize),
     (right, n_right): (&str, usize),

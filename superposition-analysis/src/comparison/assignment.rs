@@ -1,6 +1,6 @@
 //! The exact assignment of a dense matrix, by shortest augmenting paths.
 
-use crate::weighted_frame::column;
+use crate::directions::column;
 use faer::MatRef;
 
 /// The one-to-one assignment with the largest sum of weights: for every row its column.

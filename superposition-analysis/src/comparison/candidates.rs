@@ -1,10 +1,13 @@
 //! The best partners of every feature of two dictionaries, in one blocked pass over their cosines.
 
-use crate::linalg::{dot, product_into};
-use crate::pairs::TILE;
+use crate::directions::column;
+use crate::kernel::dot;
+use crate::linalg::product_into;
 use crate::parallel::{block_range, fold_blocks};
-use crate::weighted_frame::column;
 use faer::{Mat, MatRef};
+
+/// Features along one side of a tile: 2 MiB of cosines.
+const TILE: usize = 512;
 
 /// The most by which an element of a tile differs from the fixed-order dot product of the same unit columns.
 pub(super) fn margin(m: usize) -> f64 {

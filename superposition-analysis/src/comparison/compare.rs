@@ -6,9 +6,10 @@ use super::metric::{Metric, Needs, Undefined};
 use super::procrustes::procrustes_of;
 use super::random::Gaussians;
 use super::subspace::overlap_of;
-use crate::directions::Directions;
-use crate::linalg::{dot, product};
-use crate::weighted_frame::column;
+use crate::directions::Units;
+use crate::directions::column;
+use crate::kernel::dot;
+use crate::linalg::product;
 use crate::{AnalysisError, Real, check_finite, linear_cka, linear_cka_debiased};
 use faer::{Mat, MatRef};
 
@@ -189,8 +190,8 @@ pub fn compare<A: Real, B: Real>(
     check_finite(a)?;
     check_finite(b)?;
     let pair = Pair {
-        a: &Directions::new(a),
-        b: &Directions::new(b),
+        a: &Units::new(a),
+        b: &Units::new(b),
         options: &options.matching,
     };
     let observed = pair.evaluate(|_| true);
@@ -227,8 +228,8 @@ fn quantiles(metric: Metric, draws: &[Vec<Value>]) -> Option<NullQuantiles> {
 type Value = Result<f64, Undefined>;
 
 struct Pair<'a> {
-    a: &'a Directions,
-    b: &'a Directions,
+    a: &'a Units,
+    b: &'a Units,
     options: &'a MatchOptions,
 }
 
@@ -344,8 +345,8 @@ impl Pair<'_> {
     }
 
     /// The matched features of both, in one order.
-    fn matched_columns(&self, matching: &Matching) -> [Directions; 2] {
-        let columns = |directions: &Directions, of: fn(&(usize, usize)) -> usize| {
+    fn matched_columns(&self, matching: &Matching) -> [Units; 2] {
+        let columns = |directions: &Units, of: fn(&(usize, usize)) -> usize| {
             let pairs = matching.pairs.iter().map(|pair| (pair.a, pair.b));
             let features: Vec<usize> = pairs.map(|pair| of(&pair)).collect();
             let mut columns = directions.gather(&features);
@@ -356,7 +357,7 @@ impl Pair<'_> {
                     .iter_mut()
                     .for_each(|x| *x *= norm);
             }
-            Directions::new(columns.as_ref())
+            Units::new(columns.as_ref())
         };
         [
             columns(self.a, |pair| pair.0),
@@ -383,7 +384,7 @@ impl Pair<'_> {
     fn baselines(&self, draws: usize, seed: u64) -> (Vec<Vec<Value>>, Vec<Vec<Value>>) {
         let (m, n) = self.b.units.shape();
         let with = |units: Mat<f64>, wanted: fn(Metric) -> bool| {
-            let b = Directions {
+            let b = Units {
                 units,
                 norms: self.b.norms.clone(),
                 relative: self.b.relative.clone(),
@@ -392,8 +393,7 @@ impl Pair<'_> {
             Pair { b: &b, ..*self }.evaluate(wanted).values
         };
         let random = |draw| {
-            let mut units =
-                Directions::new(Gaussians::new(seed, 2 * draw).matrix(m, n).as_ref()).units;
+            let mut units = Units::new(Gaussians::new(seed, 2 * draw).matrix(m, n).as_ref()).units;
             for j in (0..n).filter(|&j| self.b.norms[j] == 0.0) {
                 units.col_as_slice_mut(j).fill(0.0);
             }

@@ -1,8 +1,9 @@
 //! The Gram matrices of two dictionaries of the same features, compared without forming them.
 
 use crate::Real;
-use crate::directions::Directions;
-use crate::linalg::{dot, product};
+use crate::directions::Units;
+use crate::kernel::dot;
+use crate::linalg::product;
 use faer::{Mat, MatRef};
 
 /// How alike the Gram matrices `$G_A = A^T A$` and `$G_B = B^T B$` of two dictionaries of the **same features** are; made by [`gram_comparison`].
@@ -59,10 +60,10 @@ pub fn gram_comparison<A: Real, B: Real>(
         b.nrows(),
         b.ncols()
     );
-    gram_of(&Directions::new(a), &Directions::new(b))
+    gram_of(&Units::new(a), &Units::new(b))
 }
 
-pub(super) fn gram_of(a: &Directions, b: &Directions) -> Option<GramComparison> {
+pub(super) fn gram_of(a: &Units, b: &Units) -> Option<GramComparison> {
     if is_zero(a) || is_zero(b) {
         return None;
     }
@@ -91,12 +92,12 @@ pub(super) fn gram_of(a: &Directions, b: &Directions) -> Option<GramComparison> 
     })
 }
 
-pub(super) fn is_zero(directions: &Directions) -> bool {
+pub(super) fn is_zero(directions: &Units) -> bool {
     directions.norms.iter().all(|&norm| norm == 0.0)
 }
 
 /// W divided by the power of two of its largest norm.
-pub(super) fn scaled(directions: &Directions) -> Mat<f64> {
+pub(super) fn scaled(directions: &Units) -> Mat<f64> {
     let mut w = directions.units.clone();
     for (j, &norm) in directions.relative.iter().enumerate() {
         w.col_as_slice_mut(j).iter_mut().for_each(|x| *x *= norm);

@@ -4,7 +4,7 @@ use super::assignment::assign_dense;
 use super::candidates::{Candidates, CosineSign, Partner, TopLists, UnitPair, margin};
 use super::greedy::match_greedily;
 use super::sparse_assignment::{PricedAssignment, assign_sparse};
-use crate::directions::Directions;
+use crate::directions::Units;
 use crate::linalg::product;
 use crate::{AnalysisError, Real, check_finite};
 use faer::{Mat, MatRef};
@@ -265,11 +265,7 @@ pub fn match_features<A: Real, B: Real>(
     options.validate()?;
     check_finite(a)?;
     check_finite(b)?;
-    Ok(match_directions(
-        &Directions::new(a),
-        &Directions::new(b),
-        options,
-    ))
+    Ok(match_directions(&Units::new(a), &Units::new(b), options))
 }
 
 #[track_caller]
@@ -284,7 +280,7 @@ pub(super) fn assert_same_hidden(a: (usize, usize), b: (usize, usize)) {
     );
 }
 
-pub(super) fn match_directions(a: &Directions, b: &Directions, options: &MatchOptions) -> Matching {
+pub(super) fn match_directions(a: &Units, b: &Units, options: &MatchOptions) -> Matching {
     let (features_a, features_b) = (
         a.represented(options.min_norm[0]),
         b.represented(options.min_norm[1]),

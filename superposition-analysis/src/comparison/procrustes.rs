@@ -3,7 +3,7 @@
 use super::gram::{is_zero, norm_sq, scaled};
 use super::matching::assert_same_hidden;
 use crate::Real;
-use crate::directions::Directions;
+use crate::directions::Units;
 use crate::linalg::{polar_factor, product};
 use faer::{Mat, MatRef};
 
@@ -63,11 +63,11 @@ pub fn procrustes<A: Real, B: Real>(a: MatRef<'_, A>, b: MatRef<'_, B>) -> Optio
         b.nrows(),
         b.ncols()
     );
-    procrustes_of(&Directions::new(a), &Directions::new(b))
+    procrustes_of(&Units::new(a), &Units::new(b))
 }
 
-pub(super) fn procrustes_of(a: &Directions, b: &Directions) -> Option<Procrustes> {
-    let finite = |w: &Directions| w.norms.iter().all(|norm| norm.is_finite());
+pub(super) fn procrustes_of(a: &Units, b: &Units) -> Option<Procrustes> {
+    let finite = |w: &Units| w.norms.iter().all(|norm| norm.is_finite());
     if is_zero(a) || is_zero(b) || !finite(a) || !finite(b) {
         return None;
     }

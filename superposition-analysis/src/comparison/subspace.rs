@@ -2,7 +2,7 @@
 
 use super::matching::assert_same_hidden;
 use crate::Real;
-use crate::directions::Directions;
+use crate::directions::Units;
 use crate::leverage::column_space;
 use crate::linalg::{product, singular_values};
 use faer::{Mat, MatRef};
@@ -48,10 +48,10 @@ pub struct SubspaceOverlap {
 #[track_caller]
 pub fn subspace_overlap<A: Real, B: Real>(a: MatRef<'_, A>, b: MatRef<'_, B>) -> SubspaceOverlap {
     assert_same_hidden(a.shape(), b.shape());
-    overlap_of(&Directions::new(a), &Directions::new(b))
+    overlap_of(&Units::new(a), &Units::new(b))
 }
 
-pub(super) fn overlap_of(a: &Directions, b: &Directions) -> SubspaceOverlap {
+pub(super) fn overlap_of(a: &Units, b: &Units) -> SubspaceOverlap {
     let m = a.units.nrows();
     let bases = [a, b].map(basis);
     let ranks = [0, 1].map(|which| bases[which].ncols());
@@ -74,7 +74,7 @@ pub(super) fn overlap_of(a: &Directions, b: &Directions) -> SubspaceOverlap {
 }
 
 /// An orthonormal basis of the span, as columns.
-fn basis(directions: &Directions) -> Mat<f64> {
+fn basis(directions: &Units) -> Mat<f64> {
     let units = directions.units.as_ref();
     let (m, n) = units.shape();
     if n >= m {

@@ -1,9 +1,11 @@
 //! Random dictionaries with the mean and the covariance of a given one.
 
-use crate::linalg::{dot, product, symmetric_eigen};
+use crate::directions::column;
+use crate::kernel::dot;
+use crate::linalg::{product, symmetric_eigen};
 use crate::parallel::{block_range, map_blocks};
 use crate::random::{Purpose, normal_columns};
-use crate::weighted_frame::{column, operator};
+use crate::weighted_frame::operator;
 use faer::{Mat, MatRef};
 
 /// Features that are drawn from one stream of random numbers.

@@ -1,6 +1,7 @@
 //! The statistics of pairs that a null baseline is about.
 
-use crate::interference::{interference_of_units, mean};
+use crate::directions::Directions;
+use crate::interference::{interference_of, mean};
 use crate::linalg::product_into;
 use crate::parallel::{block_range, fold_blocks};
 use faer::{Mat, MatRef};
@@ -102,7 +103,7 @@ pub(super) fn statistics_of(
         return None;
     }
     let rows = rows.clamp(1, n);
-    let interference = interference_of_units(units, &vec![1.0; n], threads);
+    let interference = interference_of(&Directions::new(units, threads), &vec![1.0; n], n, threads);
     let new_state = || Seen {
         nearest: vec![f64::NEG_INFINITY; n],
         smallest: f64::INFINITY,

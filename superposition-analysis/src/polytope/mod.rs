@@ -257,7 +257,11 @@ pub fn polytopes<T: Real>(
 }
 
 /// The components of some features at a threshold, ordered by their first.
-fn split(directions: &Directions, features: &[usize], threshold: f64) -> Vec<Vec<usize>> {
+fn split<T: Real>(
+    directions: &Directions<'_, T>,
+    features: &[usize],
+    threshold: f64,
+) -> Vec<Vec<usize>> {
     let units = directions.gather(features);
     let components = clusters(units.as_ref(), threshold).members();
     components
@@ -267,7 +271,7 @@ fn split(directions: &Directions, features: &[usize], threshold: f64) -> Vec<Vec
 }
 
 /// For every feature that is represented the sum of cos^2 with the others that are; 0 for the rest.
-fn interference_sums(directions: &Directions, represented: &[usize]) -> Vec<f64> {
+fn interference_sums<T: Real>(directions: &Directions<'_, T>, represented: &[usize]) -> Vec<f64> {
     let units = directions.gather(represented);
     let mut sums = vec![0.0; directions.n_features()];
     for (&i, sum) in represented
@@ -280,7 +284,7 @@ fn interference_sums(directions: &Directions, represented: &[usize]) -> Vec<f64>
 }
 
 /// See [`PolytopeMatch::outside`].
-fn outside(directions: &Directions, component: &[usize], total: &[f64]) -> f64 {
+fn outside<T: Real>(directions: &Directions<'_, T>, component: &[usize], total: &[f64]) -> f64 {
     let units = directions.gather(component);
     let inside: f64 = feature_superposition(units.as_ref()).iter().sum();
     let all: f64 = component.iter().map(|&i| total[i]).sum();

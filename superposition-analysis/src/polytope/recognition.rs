@@ -4,8 +4,9 @@ use super::catalogue::{ANTIPRISM_HEIGHT_SQ, MAX_CORNERS, Polytope};
 use super::search::Search;
 use crate::dimensionality::feature_dimensionality;
 use crate::directions::Directions;
-use crate::linalg::{dot, product, singular_values};
-use crate::weighted_frame::column;
+use crate::directions::column;
+use crate::kernel::dot;
+use crate::linalg::{product, singular_values};
 use crate::{AnalysisError, Real, check_finite};
 use faer::{Mat, MatRef};
 
@@ -79,7 +80,7 @@ pub fn name_component<T: Real>(
 }
 
 /// Checks the matrix and takes it apart.
-pub(crate) fn checked<T: Real>(w: MatRef<'_, T>) -> Result<Directions, AnalysisError> {
+pub(crate) fn checked<T: Real>(w: MatRef<'_, T>) -> Result<Directions<'_, T>, AnalysisError> {
     let (m, n) = w.shape();
     if m == 0 || n == 0 {
         return Err(AnalysisError::Empty {
@@ -88,7 +89,7 @@ pub(crate) fn checked<T: Real>(w: MatRef<'_, T>) -> Result<Directions, AnalysisE
         });
     }
     check_finite(w)?;
-    Ok(Directions::new(w))
+    Ok(Directions::new(w, 1))
 }
 
 pub(crate) fn validate_tolerance(tolerance: f64) -> Result<(), AnalysisError> {
@@ -103,8 +104,8 @@ pub(crate) fn validate_tolerance(tolerance: f64) -> Result<(), AnalysisError> {
 }
 
 /// Names the component of some features, at least one; `outside` is left at 0.
-pub(crate) fn recognize(
-    directions: &Directions,
+pub(crate) fn recognize<T: Real>(
+    directions: &Directions<'_, T>,
     features: Vec<usize>,
     tolerance: f64,
 ) -> PolytopeMatch {

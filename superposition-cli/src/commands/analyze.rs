@@ -1,6 +1,6 @@
 //! `superposition analyze`.
 
-use superposition_lab::analysis::PairStatistics;
+use superposition_lab::analysis::Pairs;
 use superposition_lab::io::check_writable;
 use superposition_lab::report::{analysis_report, tensors_report};
 use superposition_lab::{
@@ -40,9 +40,9 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     }
     options.analysis.neighbors = args.neighbors;
     if args.no_pairs {
-        options.analysis.pairs = PairStatistics::Skipped;
+        options.analysis.pairs = Pairs::Skipped;
     } else if args.edges_out.is_some() {
-        options.analysis.pairs = PairStatistics::Listed;
+        options.analysis.pairs = Pairs::Listed;
     }
     if args.center {
         options.centering = Centering::Mean;
