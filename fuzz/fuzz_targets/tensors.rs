@@ -1,6 +1,7 @@
 //! Any bytes as a safetensors, npy and npz file: opened, listed, read whole, by slices, rows and blocks.
 #![no_main]
 
+#[allow(dead_code, reason = "the other target and a test use the rest")]
 #[path = "../../superposition-io/tests/read_everything/mod.rs"]
 mod read_everything;
 
