@@ -29,7 +29,9 @@ impl Bound {
         !matches!(self, Self::TotalDimensionality)
     }
 
-    fn name(self) -> &'static str {
+    /// The bounded quantity in words.
+    #[must_use]
+    pub fn name(self) -> &'static str {
         match self {
             Self::Welch => "coherence",
             Self::FramePotential => "frame potential of unit directions",

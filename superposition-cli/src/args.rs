@@ -257,6 +257,15 @@ pub(crate) struct AnalyzeArgs {
     /// Features of at most this norm are not represented [default: 0.5 for a toy model, else 0]
     #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
     pub(crate) min_norm: Option<f64>,
+    /// Name the components at cos^2 > 0.05 (or COS2): digon, pentagon, square antiprism, ...
+    #[arg(long, value_name = "COS2", num_args = 0..=1, default_missing_value = "0.05")]
+    pub(crate) polytopes: Option<f64>,
+    /// Compare with K random dictionaries, isotropic and of the same mean and covariance
+    #[arg(long, value_name = "K", num_args = 0..=1, default_missing_value = "20", conflicts_with = "no_pairs")]
+    pub(crate) null: Option<usize>,
+    /// Seed of the random dictionaries
+    #[arg(long, value_name = "SEED", default_value_t = 0)]
+    pub(crate) null_seed: u64,
     /// Also summarise the matrix as a layer: rank and singular values
     #[arg(long)]
     pub(crate) layer: bool,

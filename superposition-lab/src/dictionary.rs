@@ -15,6 +15,7 @@ use crate::autoencoder::{
     AutoencoderSummary, DecoderNorms, Quantiles, check_matrix, read_autoencoder, update_features,
     with_view,
 };
+use crate::dictionary_reading::{DictionaryReading, ReadingOptions, read_more};
 use crate::feature_table::{ColumnValues, FeatureTable};
 use crate::file_format::{FileFormat, FormatDecision, find_dictionary};
 use crate::firing::{DEAD_FIRING_RATE, firing_rates, read_firing_rates};
@@ -58,6 +59,8 @@ pub struct AnalyzeOptions {
     pub dead: DeadFeatures,
     /// A file with a name per feature; see [`read_labels`](crate::read_labels).
     pub labels: Option<PathBuf>,
+    /// What more to read: baselines, polytopes.
+    pub reading: ReadingOptions,
     /// A file that is analysed in the same way, such as the same autoencoder at its random initialisation.
     pub control: Option<PathBuf>,
 }
@@ -177,6 +180,9 @@ pub struct AnalysisDocument {
     /// The numbers.
     #[serde(flatten)]
     pub geometry: DictionaryReport,
+    /// What they are to be compared with, and what else was asked for.
+    #[serde(flatten)]
+    pub reading: DictionaryReading,
 }
 
 impl AnalysisDocument {
@@ -224,6 +230,7 @@ impl AnalysisDocument {
                 table.push("label", ColumnValues::Text(labels.clone()));
             }
         }
+        self.reading.push_columns(&mut table);
         if let Some(autoencoder) = &self.autoencoder {
             for (name, values) in &autoencoder.columns {
                 table.push(name, values.clone());
@@ -318,8 +325,15 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
     }
     let mut analysis = options.analysis;
     analysis.min_norm = found.min_norm;
-    let (geometry, spectrum, cosines) =
-        with_view!(&matrix, features, |w| analyze_view(w, options, &analysis))?;
+    let rates_of = rates.as_deref();
+    let Analyzed {
+        geometry,
+        spectrum,
+        cosines,
+        reading,
+    } = with_view!(&matrix, features, |w| analyze_view(
+        w, rates_of, options, &analysis
+    ))?;
     let tensor = std::mem::take(&mut matrix.name);
     drop(matrix);
     let control = match &options.control {
@@ -340,6 +354,7 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
         labels,
         cosines,
         geometry,
+        reading,
     })
 }
 
@@ -363,6 +378,7 @@ fn analyze_control(
 ) -> Result<Box<ControlSummary>, LabError> {
     let mut options = options.clone();
     (options.labels, options.firing_rates, options.control) = (None, None, None);
+    options.reading = ReadingOptions::default();
     options.layer = Layer::Skip;
     let document = analyze_file(control, &options)?;
     let (here, there) = (path.display().to_string(), control.display().to_string());
@@ -384,26 +400,34 @@ fn analyze_control(
     }))
 }
 
-type Analyzed = (DictionaryReport, Option<Spectrum>, Option<Vec<f64>>);
+/// What is computed from the view of a matrix.
+struct Analyzed {
+    geometry: DictionaryReport,
+    spectrum: Option<Spectrum>,
+    cosines: Option<Vec<f64>>,
+    reading: DictionaryReading,
+}
 
 fn analyze_view<T: Real>(
     w: MatRef<'_, T>,
+    rates: Option<&[f64]>,
     options: &AnalyzeOptions,
     analysis: &AnalysisOptions,
 ) -> Result<Analyzed, LabError> {
     match options.centering {
-        Centering::None => analyze_columns(w, options.layer, analysis),
-        Centering::Mean => analyze_columns(center(w).as_ref(), options.layer, analysis),
+        Centering::None => analyze_columns(w, rates, options, analysis),
+        Centering::Mean => analyze_columns(center(w).as_ref(), rates, options, analysis),
     }
 }
 
 fn analyze_columns<T: Real>(
     w: MatRef<'_, T>,
-    layer: Layer,
+    rates: Option<&[f64]>,
+    options: &AnalyzeOptions,
     analysis: &AnalysisOptions,
 ) -> Result<Analyzed, LabError> {
     let few = w.ncols() <= MAX_COSINES;
-    let (geometry, spectrum) = match layer {
+    let (geometry, spectrum) = match options.layer {
         Layer::Skip => (analyze(w, analysis)?, None),
         Layer::Summarize => {
             let layer = layer_summary(w, Features::Columns, analysis)?;
@@ -421,7 +445,14 @@ fn analyze_columns<T: Real>(
         let columns = cosines.col_iter();
         columns.flat_map(|column| column.iter().copied()).collect()
     });
-    Ok((geometry, spectrum, cosines))
+    let rank = spectrum.as_ref().map(|spectrum| spectrum.rank);
+    let reading = read_more(w, &geometry, rank, rates, analysis, &options.reading)?;
+    Ok(Analyzed {
+        geometry,
+        spectrum,
+        cosines,
+        reading,
+    })
 }
 
 /// A matrix whose orientation is known.

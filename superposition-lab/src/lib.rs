@@ -19,6 +19,7 @@ mod sweep;
 mod autoencoder;
 mod compare;
 mod dictionary;
+mod dictionary_reading;
 mod feature_table;
 mod file_format;
 mod firing;
@@ -43,6 +44,9 @@ pub use compare::{Baselines, ComparisonDocument, MatchingSummary, MetricValue, c
 pub use dictionary::{
     AnalysisDocument, AnalyzeOptions, Centering, ControlSummary, DeadFeatures, FiringSummary,
     Layer, Spectrum, analyze_file, geometry_table,
+};
+pub use dictionary_reading::{
+    ActivitySummary, DictionaryReading, NamedCount, PolytopeSummary, ReadingOptions,
 };
 pub use error::LabError;
 pub use explore::{

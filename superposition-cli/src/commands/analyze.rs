@@ -1,6 +1,6 @@
 //! `superposition analyze`.
 
-use superposition_lab::analysis::Pairs;
+use superposition_lab::analysis::{NullOptions, Pairs, PolytopeOptions};
 use superposition_lab::io::check_writable;
 use superposition_lab::report::{analysis_report, tensors_report};
 use superposition_lab::{
@@ -44,6 +44,14 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     } else if args.edges_out.is_some() {
         options.analysis.pairs = Pairs::Listed;
     }
+    options.reading.polytopes = args
+        .polytopes
+        .map(|threshold| PolytopeOptions::default().with_threshold(threshold));
+    options.reading.null = args.null.map(|draws| {
+        let mut null = NullOptions::new(args.null_seed);
+        null.draws = draws;
+        null
+    });
     if args.center {
         options.centering = Centering::Mean;
     }
@@ -74,6 +82,8 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     let document = waiting(
         if args.no_pairs {
             "summing over features"
+        } else if args.null.is_some() {
+            "comparing all pairs of features, and of random dictionaries"
         } else {
             "comparing all pairs of features"
         },

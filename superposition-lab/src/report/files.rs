@@ -8,6 +8,7 @@ use superposition_viz::{
 
 use super::autoencoder::{autoencoder_headlines, control_table, firing_headline};
 use super::geometry::{headlines, warnings};
+use super::reading::{reading_headlines, reading_tables};
 use super::{number, optional, pair, percent};
 use crate::{
     ActivationsDocument, AnalysisDocument, Centering, Orientation, ProbeDocument, SampleDocument,
@@ -85,6 +86,10 @@ pub fn analysis_report(document: &AnalysisDocument, style: &TextStyle) -> String
     if let Some(control) = &document.control {
         summary.tables.push(control_table(document, control));
     }
+    summary
+        .headline
+        .extend(reading_headlines(&document.reading));
+    summary.tables.extend(reading_tables(document));
     let mut report = summary_report(&summary, style);
     let rows = document.rows();
     let square = document.cosines.as_deref();

@@ -8,6 +8,7 @@ mod comparison;
 mod exploration;
 mod files;
 mod geometry;
+mod reading;
 
 pub use comparison::comparison_report;
 pub use exploration::{exploration_report, sweep_report, training_report};
