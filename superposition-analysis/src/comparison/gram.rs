@@ -70,21 +70,18 @@ pub(super) fn gram_of(a: &Units, b: &Units) -> Option<GramComparison> {
     let (scaled_a, scaled_b) = (scaled(a), scaled(b));
     let inner = |x: &Mat<f64>, y: &Mat<f64>| norm_sq(&product(x.as_ref(), y.transpose()));
     let cross = inner(&scaled_a, &scaled_b);
-    let (norm_a, norm_b) = (
-        inner(&scaled_a, &scaled_a).sqrt(),
-        inner(&scaled_b, &scaled_b).sqrt(),
-    );
-    let similarity = cross / norm_a / norm_b;
-    // Norms relative to the larger one, which may be any power of two apart.
+    let (norm_a_sq, norm_b_sq) = (inner(&scaled_a, &scaled_a), inner(&scaled_b, &scaled_b));
+    let most = (norm_a_sq * norm_b_sq).sqrt();
+    let similarity = cross / most;
+    // Relative to the larger one: the two may be any power of two apart.
     let shift = 2 * (b.exponent - a.exponent);
     let (scale_a, scale_b) = (
         libm::scalbn(1.0, (-shift).min(0)),
         libm::scalbn(1.0, shift.min(0)),
     );
-    let (size_a, size_b) = (norm_a * scale_a, norm_b * scale_b);
+    let (size_a, size_b) = (norm_a_sq.sqrt() * scale_a, norm_b_sq.sqrt() * scale_b);
     // |G_A - G_B|^2 = (|G_A| - |G_B|)^2 + 2 (|G_A| |G_B| - <G_A, G_B>), both terms at least 0.
-    let apart =
-        (size_a - size_b).powi(2) + 2.0 * (size_a * size_b - cross * scale_a * scale_b).max(0.0);
+    let apart = (size_a - size_b).powi(2) + 2.0 * (most - cross).max(0.0) * scale_a * scale_b;
     Some(GramComparison {
         // Cauchy-Schwarz: anything above 1 is rounding. (NaN stays.)
         similarity: if similarity > 1.0 { 1.0 } else { similarity },
