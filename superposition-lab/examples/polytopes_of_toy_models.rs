@@ -4,7 +4,8 @@
 //! Prints for every model the share of the represented features in components of each name, the share whose component is
 //! the same at all thresholds from 0.02 to 0.1, and the components. Two kinds of models are controls that must have no
 //! name at all: with features so rare that all of them interfere, and never trained. Exits with 1 if a check at the end
-//! fails. A model takes half a minute on a free core; `--steps` makes it less, and the checks fail.
+//! fails. A model takes half a minute on a free core;
+//! `--steps 4000` is enough for the checks, and too little for features to settle at every probability.
 
 use std::error::Error;
 use std::num::{NonZeroU64, NonZeroUsize};
