@@ -236,3 +236,35 @@ fn divergence_is_an_outcome() {
     assert!(outcomes[0].as_ref().unwrap().stop.has_diverged());
     assert!(outcomes[1].as_ref().unwrap().stop.is_finished());
 }
+
+/// The promise of the README, as for trainings on samples.
+#[test]
+fn values_are_stable() {
+    let jobs: Vec<Job> = (0..5)
+        .map(|seed| {
+            let options = TrainOptions::default().with_n_steps(50).with_seed(seed);
+            job([0.1, 0.3], [1.0, 0.7], options)
+        })
+        .collect();
+    let hashes = [Kernel::Scalar, Kernel::Auto].map(|kernel| {
+        let jobs: Vec<Job> = jobs
+            .iter()
+            .map(|job| {
+                let mut job = job.clone();
+                job.options.kernel = kernel;
+                job
+            })
+            .collect();
+        // FNV-1a over the bits.
+        train_exact(&jobs, ONE)
+            .into_iter()
+            .flat_map(|trained| trained.unwrap().model.parameters().to_vec())
+            .flat_map(|x| x.to_bits().to_le_bytes())
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+            })
+    });
+    assert_eq!(hashes, [HASH; 2]);
+}
+
+const HASH: u64 = 14_990_571_725_216_552_971;

@@ -79,6 +79,39 @@ fn threads_inside_a_step_change_no_bit() {
 }
 
 #[test]
+fn threads_end_a_training_where_one_does() {
+    for mut job in long_jobs() {
+        let by = |job: &Job, threads| {
+            let threads = NonZeroUsize::new(threads).unwrap();
+            job.train(threads, &mut |_| ControlFlow::Continue(()))
+                .unwrap()
+        };
+        let whole = by(&job, 1);
+        // Just above the first loss that is below all before it.
+        let reached = (1..12).find(|&k| whole.losses[..k].iter().all(|&l| l > whole.losses[k]));
+        let k = reached.expect("a loss below all before it");
+        let threshold = f64::from(whole.losses[k]) * (1.0 + 1e-6);
+        job.options.loss_below = Some(threshold);
+        for threads in [1, 2, 3] {
+            let below = by(&job, threads);
+            assert_eq!(below.stop, StopReason::LossBelow { step: k + 1 });
+            assert_eq!(below.losses, whole.losses[..=k]);
+        }
+        // Steps of 1e15 are infinite soon.
+        job.options.loss_below = None;
+        job.options.clip_norm = None;
+        job.options.adam = AdamConfig::default().with_learning_rate(1e15);
+        let alone = by(&job, 1);
+        assert!(alone.stop.has_diverged() && alone.losses.len() < 12);
+        for threads in [2, 3] {
+            let diverged = by(&job, threads);
+            assert_eq!(diverged.stop, alone.stop);
+            assert_eq!(bits(&diverged), bits(&alone));
+        }
+    }
+}
+
+#[test]
 fn a_training_goes_on_from_any_checkpoint() {
     for job in long_jobs() {
         let mut checkpoints = Vec::new();

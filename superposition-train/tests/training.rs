@@ -178,6 +178,43 @@ const HASHES: [u64; 4] = [
     454_767_235_503_710_002,
 ];
 
+/// The same for other weights and for clipping, in the forms that each takes its own way through.
+#[test]
+fn values_of_options_are_stable() {
+    let options = TrainOptions::default()
+        .with_n_steps(50)
+        .with_batch_size(300)
+        .with_seed(42);
+    let clipped = options.clone().with_clip_norm(Some(1e-3));
+    let tied = config(100, 10);
+    let untied = tied.with_coupling(Coupling::Untied);
+    let hashes = [
+        (untied, StepForm::Gram, &options),
+        (untied, StepForm::Direct, &options),
+        (tied, StepForm::Gram, &clipped),
+        (tied, StepForm::Direct, &clipped),
+        (config(5, 2), StepForm::Tiny, &clipped),
+    ]
+    .map(|(config, form, options)| {
+        let task = task(config.dimensions.n_features, 0.1);
+        let hashes = [Kernel::Scalar, Kernel::Auto].map(|kernel| {
+            let options = options.clone().with_step_form(form).with_kernel(kernel);
+            hash(run(&config, &task, &options).model.parameters())
+        });
+        assert_eq!(hashes[0], hashes[1], "{form}");
+        hashes[0]
+    });
+    assert_eq!(hashes, OPTION_HASHES);
+}
+
+const OPTION_HASHES: [u64; 5] = [
+    15_862_028_683_286_369_356,
+    11_829_189_069_188_954_654,
+    12_780_077_394_531_148_329,
+    15_511_107_881_093_144_154,
+    8_694_901_025_875_580_879,
+];
+
 #[test]
 fn the_observer_sees_every_step_and_cancels() {
     let options = TrainOptions::default().with_n_steps(20).with_batch_size(10);
