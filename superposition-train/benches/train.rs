@@ -9,7 +9,7 @@ use superposition_model::{
     Dimensions, FeatureDistribution, FeatureProbability, Importance, ToyModelConfig,
 };
 use superposition_train::{
-    Adam, AdamConfig, Job, Kernel, Task, TrainOptions, train, train_ensemble,
+    Adam, AdamConfig, Job, Kernel, Task, TrainOptions, train, train_ensemble, train_exact,
 };
 
 /// Whether the sizes should be small: `cargo bench` says `--bench`, and `cargo test` does not.
@@ -106,6 +106,51 @@ fn ensemble(c: &mut Criterion) {
     group.finish();
 }
 
+/// One training on several threads: throughput is steps.
+fn threads(c: &mut Criterion) {
+    let (n, m, batch_size, n_steps) = match is_test() {
+        true => (70, 30, 70, 2),
+        false => (100, 20, 1024, 100),
+    };
+    let job = job(n, m, 0.1, batch_size, n_steps);
+    let mut group = c.benchmark_group("Job::train");
+    group
+        .throughput(Throughput::Elements(n_steps as u64))
+        .sample_size(10);
+    for threads in [1, 2] {
+        let threads = NonZeroUsize::new(threads).expect("at least 1");
+        let id = format!("n={n},m={m},batch={batch_size},threads={threads}");
+        group.bench_function(BenchmarkId::from_parameter(id), |b| {
+            b.iter(|| {
+                black_box(&job)
+                    .train(threads, &mut |_| ControlFlow::Continue(()))
+                    .expect("good options")
+            });
+        });
+    }
+    group.finish();
+}
+
+/// Trainings on the exact gradient: throughput is steps of a model.
+fn exact(c: &mut Criterion) {
+    let (n_jobs, n_steps) = if is_test() { (3, 2) } else { (1024, 100) };
+    let jobs: Vec<Job> = (0..n_jobs)
+        .map(|seed| {
+            let mut job = job(2, 1, 0.1, 1024, n_steps);
+            job.options.seed = seed;
+            job
+        })
+        .collect();
+    let mut group = c.benchmark_group("train_exact");
+    group
+        .throughput(Throughput::Elements(n_jobs * n_steps as u64))
+        .sample_size(10);
+    group.bench_function(BenchmarkId::from_parameter(format!("jobs={n_jobs}")), |b| {
+        b.iter(|| train_exact(black_box(&jobs), NonZeroUsize::MIN));
+    });
+    group.finish();
+}
+
 /// Adam alone: throughput is parameters.
 fn adam(c: &mut Criterion) {
     let mut group = c.benchmark_group("Adam::step");
@@ -125,5 +170,5 @@ fn adam(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, training, ensemble, adam);
+criterion_group!(benches, training, threads, ensemble, exact, adam);
 criterion_main!(benches);
