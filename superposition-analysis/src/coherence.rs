@@ -1,8 +1,9 @@
 //! The extreme cosines of a dictionary.
 
 use crate::Real;
+use crate::best::Extreme;
 use crate::directions::Directions;
-use crate::pairs::{Extreme, PairSearch, visit_pairs};
+use crate::pairs::{PairSearch, visit_pairs};
 use faer::MatRef;
 
 /// The cosine of one pair of features.

@@ -2,6 +2,7 @@
 
 mod activations;
 mod activity;
+mod best;
 mod certificate;
 mod clusters;
 mod coherence;

@@ -1,9 +1,10 @@
 //! The features nearest and most opposed to each one, and the pairs that interfere.
 
 use crate::Real;
+use crate::best::Extreme;
 use crate::coherence::{PairCosine, RepresentedPairs};
 use crate::directions::Directions;
-use crate::pairs::{Extreme, PairSearch};
+use crate::pairs::PairSearch;
 use faer::MatRef;
 
 /// Another feature and its cosine.

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use crate::Real;
+use crate::best::{Best, Extreme, NONE, Side};
 use crate::coherence::PairCosine;
 use crate::directions::Directions;
 use crate::kernel::{Extremes, SIDE, STRIP, StripLine, Tile, find_extremes, multiply, new_tile};
@@ -21,13 +22,6 @@ use crate::union_find::UnionFind;
 const TILES_PER_BLOCK: usize = 16;
 /// Features whose values are hashed in one block of work.
 const HASH_BLOCK: usize = 1024;
-
-/// A cosine and the other feature of its pair.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Extreme {
-    pub(crate) value: f64,
-    pub(crate) index: usize,
-}
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -183,104 +177,6 @@ impl Found {
         }
         self.clusters.absorb(&other.clusters);
         self.edges.extend(other.edges);
-    }
-}
-
-/// Whether the largest or the smallest cosines are wanted: the smallest are the largest of the negated ones.
-#[derive(Clone, Copy)]
-enum Side {
-    Nearest,
-    MostOpposed,
-}
-
-impl Side {
-    fn oriented(self, cosine: f64) -> f64 {
-        match self {
-            Side::Nearest => cosine,
-            Side::MostOpposed => -cosine,
-        }
-    }
-
-    fn oriented_product(self, product: i32) -> i32 {
-        match self {
-            Side::Nearest => product,
-            Side::MostOpposed => -product,
-        }
-    }
-}
-
-/// The best others of every feature on one side. Values are oriented: larger is better on both sides.
-struct Best {
-    side: Side,
-    /// How many are kept for a feature.
-    count: usize,
-    margin: i32,
-    /// `count` places a feature, the best first, [`NONE`] in those not yet taken.
-    places: Vec<Extreme>,
-    /// No pair with an oriented product below this can enter the places of the feature.
-    floors: Vec<i32>,
-}
-
-/// A place not yet taken.
-const NONE: Extreme = Extreme {
-    value: f64::NEG_INFINITY,
-    index: usize::MAX,
-};
-
-impl Best {
-    fn new(side: Side, n: usize, count: usize, margin: i32) -> Self {
-        // With no place every product is below the floor.
-        let floor = if count == 0 { i32::MAX } else { i32::MIN };
-        Self {
-            side,
-            count,
-            margin,
-            places: vec![NONE; n * count],
-            floors: vec![floor; n],
-        }
-    }
-
-    fn of(&self, own: usize) -> &[Extreme] {
-        &self.places[own * self.count..(own + 1) * self.count]
-    }
-
-    /// Takes `other` in if it belongs to the best of feature `own`.
-    fn improve(&mut self, own: usize, other: Extreme) {
-        let places = &mut self.places[own * self.count..(own + 1) * self.count];
-        let is_better = |place: &Extreme| {
-            other.value > place.value || (other.value == place.value && other.index < place.index)
-        };
-        let Some(at) = places.iter().position(is_better) else {
-            return;
-        };
-        places[at..].rotate_right(1);
-        places[at] = other;
-        let last = places[self.count - 1].value;
-        if last > f64::NEG_INFINITY {
-            self.floors[own] = ((SCALE * SCALE * last).floor() as i32).saturating_sub(self.margin);
-        }
-    }
-
-    fn absorb(&mut self, other: &Self) {
-        for own in 0..self.floors.len() {
-            for &extreme in other.of(own).iter().filter(|e| e.index != NONE.index) {
-                self.improve(own, extreme);
-            }
-        }
-    }
-
-    fn into_lists(self) -> Vec<Vec<Extreme>> {
-        (0..self.floors.len())
-            .map(|own| {
-                let found = self.of(own).iter().filter(|e| e.index != NONE.index);
-                found
-                    .map(|e| Extreme {
-                        value: self.side.oriented(e.value),
-                        index: e.index,
-                    })
-                    .collect()
-            })
-            .collect()
     }
 }
 

@@ -8,8 +8,8 @@ use crate::parallel::{block_range, map_blocks};
 use faer::{Mat, MatMut, MatRef};
 use std::ops::Range;
 
-/// Features whose products are added up before they join the frame operator.
-const CHUNK: usize = 4096;
+/// Into how many chunks features are cut whose products are added up by themselves, where there are enough.
+const CHUNKS: usize = 16;
 /// Features that are copied, or taken through the frame operator, at once.
 const FEATURE_BLOCK: usize = 512;
 /// Features whose rows of the Gram matrix are summed directly in one block of work.
@@ -188,7 +188,7 @@ fn relative_error(m: usize, n: usize) -> f64 {
 
 /// The lower triangle of `$\sum_j c_j c_j^T$` over n columns of m components, which `copy` puts into a matrix by ranges; zeros above it.
 ///
-/// Chunks of columns are added up by themselves and then in order, so that the number of threads changes no bit.
+/// [`CHUNKS`] chunks of columns are added up by themselves and then in order, so that the number of threads changes no bit.
 fn lower_operator(
     (m, n): (usize, usize),
     threads: usize,
@@ -205,12 +205,13 @@ fn lower_operator(
         }
         operator
     };
-    let n_chunks = n.div_ceil(CHUNK);
+    let chunk = n.div_ceil(CHUNKS).next_multiple_of(FEATURE_BLOCK);
+    let n_chunks = n.div_ceil(chunk);
     let mut operator = Mat::<f64>::zeros(m, m);
     // As many partial operators at a time as there are threads, to bound the memory.
     for first in (0..n_chunks).step_by(threads) {
         let parts = map_blocks(threads, threads.min(n_chunks - first), |part| {
-            of_chunk(block_range(first + part, CHUNK, n))
+            of_chunk(block_range(first + part, chunk, n))
         });
         for part in parts {
             for j in 0..m {

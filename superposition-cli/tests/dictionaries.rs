@@ -318,3 +318,58 @@ fn without_pairs_the_sums_are_the_same() {
     }
     folder.run("analyze saelens-standard --no-pairs").succeeds();
 }
+
+#[test]
+fn polytopes_baselines_and_activity_are_read() {
+    let folder = Folder::new();
+    copy(&folder, "saelens-standard");
+    folder.write(
+        "rates.safetensors",
+        &rates(&[0.5, 0.1, 0.2, 0.3, 0.1, 0.25]),
+    );
+    let line = "analyze saelens-standard --polytopes 0.3 --null 5 --edges 0.3 --firing-rates rates.safetensors";
+    let run = folder
+        .run(&format!("{line} --json --per-feature f.jsonl"))
+        .succeeds();
+    let document = run.json();
+    assert_eq!(document["polytopes"]["threshold"], 0.3);
+    let counts = document["polytopes"]["counts"].as_array().unwrap();
+    let features: u64 = counts
+        .iter()
+        .map(|count| count["n_features"].as_u64().unwrap())
+        .sum();
+    assert_eq!(document["n_represented"], features);
+    let null = &document["null_baselines"];
+    assert_eq!(
+        (&null["draws"], &null["edge_threshold"]),
+        (&5.into(), &0.3.into())
+    );
+    assert_eq!(null["mean_degree"]["observed"], document["mean_degree"]);
+    assert_eq!(
+        null["max_cosine"]["observed"],
+        document["max_cosine"]["value"]
+    );
+    assert!(null["max_cosine"]["matched"]["mean"].is_number());
+    assert_eq!(document["activity"]["weighting"]["by"], "rates");
+    assert!(document["certificates"].as_array().unwrap().len() >= 3);
+    let rows = std::fs::read_to_string(folder.path("f.jsonl")).unwrap();
+    let row: serde_json::Value = serde_json::from_str(rows.lines().next().unwrap()).unwrap();
+    assert!(row["polytope"].is_string() && row["component"].is_number());
+    let text = folder.run(line).succeeds().stdout;
+    for part in [
+        "Polytopes: components of cos^2 > 0.3",
+        "Beside chance",
+        "Bounds that",
+        "interference met",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    // The same seed, the same draws; another seed, others.
+    let again = folder.run(&format!("{line} --json")).succeeds().json();
+    assert_eq!(again["null_baselines"], document["null_baselines"]);
+    let other = folder
+        .run(&format!("{line} --json --null-seed 7"))
+        .succeeds()
+        .json();
+    assert_ne!(other["null_baselines"], document["null_baselines"]);
+}

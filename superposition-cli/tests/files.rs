@@ -93,7 +93,7 @@ fn degenerate_matrices_are_defined() {
     assert!(one["coherence"].is_null());
     assert_eq!(one["feature_norms"]["mean"], 3.0);
     let csv = std::fs::read_to_string(folder.path("one.csv")).unwrap();
-    assert_eq!(csv.lines().nth(1).unwrap(), "0,3,1,0,,,,,0");
+    assert_eq!(csv.lines().nth(1).unwrap(), "0,3,1,0,,,,,0,0");
 
     folder.write("zero.safetensors", &safetensors(2, 2, &[0.0; 4]));
     let zero = folder
