@@ -20,11 +20,25 @@ pub(crate) mod sealed {
             libm::scalbn(self, exponent)
         }
     }
+
+    #[cfg(feature = "half")]
+    impl Sealed for half::f16 {
+        fn times_power(self, exponent: i32) -> Self {
+            Self::from_f32(libm::scalbnf(self.to_f32(), exponent))
+        }
+    }
+
+    #[cfg(feature = "half")]
+    impl Sealed for half::bf16 {
+        fn times_power(self, exponent: i32) -> Self {
+            Self::from_f32(libm::scalbnf(self.to_f32(), exponent))
+        }
+    }
 }
 
-/// An element type that can be analysed: `f32` or `f64`.
+/// An element type that can be analysed: `f32` or `f64`, and with the feature `half` the `f16` and `bf16` of the crate half.
 ///
-/// Matrices of either are read in place; every result is `f64`.
+/// Matrices of all are read in place; every result is `f64`.
 /// The trait is sealed.
 ///
 /// ```
@@ -32,7 +46,7 @@ pub(crate) mod sealed {
 /// assert_eq!(0.5_f32.to_f64(), 0.5);
 /// ```
 pub trait Real: Copy + Send + Sync + sealed::Sealed + 'static {
-    /// The same value in `f64`: exact for both types.
+    /// The same value in `f64`: exact for every type.
     #[must_use]
     fn to_f64(self) -> f64;
 }
@@ -99,6 +113,22 @@ fn assert_length(length: usize, n_hidden: usize, n_features: usize) {
         n_hidden.checked_mul(n_features) == Some(length),
         "{length} values do not fill a matrix of {n_hidden} hidden dimensions x {n_features} features"
     );
+}
+
+#[cfg(feature = "half")]
+impl Real for half::f16 {
+    #[inline]
+    fn to_f64(self) -> f64 {
+        Self::to_f64(self)
+    }
+}
+
+#[cfg(feature = "half")]
+impl Real for half::bf16 {
+    #[inline]
+    fn to_f64(self) -> f64 {
+        Self::to_f64(self)
+    }
 }
 
 /// Checks that every element of the m x n matrix W is finite.

@@ -205,7 +205,7 @@ fn lower_operator(
         }
         operator
     };
-    let chunk = n.div_ceil(CHUNKS).next_multiple_of(FEATURE_BLOCK);
+    let chunk = n.div_ceil(CHUNKS).max(1).next_multiple_of(FEATURE_BLOCK);
     let n_chunks = n.div_ceil(chunk);
     let mut operator = Mat::<f64>::zeros(m, m);
     // As many partial operators at a time as there are threads, to bound the memory.

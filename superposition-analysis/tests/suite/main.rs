@@ -14,6 +14,7 @@ mod oracles;
 mod pairs_and_clusters;
 mod polytopes;
 mod similarity;
+mod sixteen_bits;
 mod spectrum;
 mod teeth;
 mod top_spectrum;
