@@ -275,6 +275,15 @@ pub(crate) struct AnalyzeArgs {
     /// A vector with the share of samples in which each feature is active, or SAELens' sparsity.safetensors
     #[arg(long, value_name = "FILE")]
     pub(crate) firing_rates: Option<PathBuf>,
+    /// Activations of the features over samples: interference is weighted by how often two are active together
+    #[arg(long, value_name = "FILE", requires = "samples")]
+    pub(crate) activations: Option<PathBuf>,
+    /// Which side the samples of --activations are
+    #[arg(long, value_enum, requires = "activations")]
+    pub(crate) samples: Option<Side>,
+    /// Name of the tensor of --activations; may be left out where the file holds one matrix
+    #[arg(long, value_name = "NAME", requires = "activations")]
+    pub(crate) activations_tensor: Option<String>,
     /// Set the directions of dead features (firing rate below 1e-8) to zero
     #[arg(long)]
     pub(crate) mask_dead: bool,

@@ -373,3 +373,31 @@ fn polytopes_baselines_and_activity_are_read() {
         .json();
     assert_ne!(other["null_baselines"], document["null_baselines"]);
 }
+
+#[test]
+fn activations_weigh_the_pairs_that_meet() {
+    let folder = Folder::new();
+    // Features 0 and 1 at cosine 0.6, feature 2 opposed to 0; samples in rows.
+    folder.write(
+        "w.safetensors",
+        &safetensors(3, 2, &[1.0, 0.0, 0.6, 0.8, -1.0, 0.0]),
+    );
+    let samples = [1.0, 2.0, 0.0, 1.0, 0.0, 0.0, 0.0, 3.0, 0.0, 1.0, 1.0, 0.0];
+    folder.write("a.safetensors", &safetensors(4, 3, &samples));
+    let line = "analyze w.safetensors --features rows --activations a.safetensors";
+    let run = folder.run(&format!("{line} --samples rows --json --per-feature f.csv"));
+    let document = run.succeeds().json();
+    // 0 and 1 meet in two of four samples, no others ever do.
+    let activity = &document["activity"];
+    assert_eq!(activity["weighting"]["n_samples"], 4);
+    assert_eq!(activity["pairs"], 1.0);
+    let mean = activity["mean"].as_f64().unwrap();
+    assert!((mean - 0.36).abs() < 1e-7, "{mean}");
+    let csv = std::fs::read_to_string(folder.path("f.csv")).unwrap();
+    assert!(csv.lines().next().unwrap().ends_with(",met_interference"));
+    // The orientation is never guessed, and the number of features must fit.
+    folder.run(line).fails(2, &["--samples"]);
+    folder
+        .run(&format!("{line} --samples columns"))
+        .fails(1, &["3 features", "4"]);
+}

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use superposition_analysis::faer::MatRef;
 use superposition_analysis::{
-    AnalysisOptions, DictionaryReport, FeatureRow, Features, Neighbor, Real, analyze, center,
-    cosines, layer_summary,
+    ActiveSets, Activity, AnalysisOptions, DictionaryReport, FeatureRow, Features, Neighbor, Real,
+    analyze, center, cosines, layer_summary,
 };
 use superposition_io::{Matrix, Orientation, ReadLimits, TensorFile};
 
@@ -20,7 +20,7 @@ use crate::feature_table::{ColumnValues, FeatureTable};
 use crate::file_format::{FileFormat, FormatDecision, find_dictionary};
 use crate::firing::{DEAD_FIRING_RATE, firing_rates, read_firing_rates};
 use crate::labels::labels_of;
-use crate::samples::same_count;
+use crate::samples::{SampleSource, same_count};
 
 /// Most features whose cosines a report draws.
 const MAX_COSINES: usize = 64;
@@ -55,6 +55,9 @@ pub struct AnalyzeOptions {
     pub decoder_norms: DecoderNorms,
     /// A file with how often each feature fires; see [`read_firing_rates`].
     pub firing_rates: Option<PathBuf>,
+    /// Activations of the features over samples: pairs are weighted by how often both are active, instead of by the
+    /// product of firing rates.
+    pub activations: Option<SampleSource>,
     /// Whether features that never fire count.
     pub dead: DeadFeatures,
     /// A file with a name per feature; see [`read_labels`](crate::read_labels).
@@ -323,16 +326,24 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
             if is_dead(rates[i]) { 0.0 } else { x }
         });
     }
+    let active = match &options.activations {
+        Some(source) => Some(active_sets(path, n_features, source)?),
+        None => None,
+    };
+    let activity = match (&active, &rates) {
+        (Some(sets), _) => Activity::Samples(sets),
+        (None, Some(rates)) => Activity::Rates(rates),
+        (None, None) => Activity::Unknown,
+    };
     let mut analysis = options.analysis;
     analysis.min_norm = found.min_norm;
-    let rates_of = rates.as_deref();
     let Analyzed {
         geometry,
         spectrum,
         cosines,
         reading,
     } = with_view!(&matrix, features, |w| analyze_view(
-        w, rates_of, options, &analysis
+        w, activity, options, &analysis
     ))?;
     let tensor = std::mem::take(&mut matrix.name);
     drop(matrix);
@@ -358,6 +369,21 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
     })
 }
 
+/// The features active in every sample of a file.
+fn active_sets(
+    path: &Path,
+    n_features: usize,
+    source: &SampleSource,
+) -> Result<ActiveSets, LabError> {
+    let (_, activations) = source.read()?;
+    same_count(
+        "features",
+        (&path.display().to_string(), n_features),
+        (&source.path.display().to_string(), activations.nrows()),
+    )?;
+    Ok(ActiveSets::from_activations(activations.as_ref(), 0.0)?)
+}
+
 /// None without features.
 fn summarize_firing(rates: Vec<f64>, dead: DeadFeatures) -> Option<FiringSummary> {
     Some(FiringSummary {
@@ -378,6 +404,7 @@ fn analyze_control(
 ) -> Result<Box<ControlSummary>, LabError> {
     let mut options = options.clone();
     (options.labels, options.firing_rates, options.control) = (None, None, None);
+    options.activations = None;
     options.reading = ReadingOptions::default();
     options.layer = Layer::Skip;
     let document = analyze_file(control, &options)?;
@@ -410,19 +437,19 @@ struct Analyzed {
 
 fn analyze_view<T: Real>(
     w: MatRef<'_, T>,
-    rates: Option<&[f64]>,
+    activity: Activity<'_>,
     options: &AnalyzeOptions,
     analysis: &AnalysisOptions,
 ) -> Result<Analyzed, LabError> {
     match options.centering {
-        Centering::None => analyze_columns(w, rates, options, analysis),
-        Centering::Mean => analyze_columns(center(w).as_ref(), rates, options, analysis),
+        Centering::None => analyze_columns(w, activity, options, analysis),
+        Centering::Mean => analyze_columns(center(w).as_ref(), activity, options, analysis),
     }
 }
 
 fn analyze_columns<T: Real>(
     w: MatRef<'_, T>,
-    rates: Option<&[f64]>,
+    activity: Activity<'_>,
     options: &AnalyzeOptions,
     analysis: &AnalysisOptions,
 ) -> Result<Analyzed, LabError> {
@@ -446,7 +473,7 @@ fn analyze_columns<T: Real>(
         columns.flat_map(|column| column.iter().copied()).collect()
     });
     let rank = spectrum.as_ref().map(|spectrum| spectrum.rank);
-    let reading = read_more(w, &geometry, rank, rates, analysis, &options.reading)?;
+    let reading = read_more(w, &geometry, rank, activity, analysis, &options.reading)?;
     Ok(Analyzed {
         geometry,
         spectrum,

@@ -36,7 +36,7 @@ pub struct DictionaryReading {
     pub null_baselines: Option<NullBaselines>,
     /// The components by name, if asked for.
     pub polytopes: Option<PolytopeSummary>,
-    /// Interference weighted by firing rates, where these are known.
+    /// Interference weighted by activations or firing rates, where these are known.
     pub activity: Option<ActivitySummary>,
     /// A name per feature, `None` if it is not represented, and its component.
     #[serde(skip)]
@@ -101,7 +101,7 @@ pub(crate) fn read_more<T: Real>(
     w: MatRef<'_, T>,
     geometry: &DictionaryReport,
     rank: Option<usize>,
-    rates: Option<&[f64]>,
+    activity: Activity<'_>,
     analysis: &AnalysisOptions,
     options: &ReadingOptions,
 ) -> Result<DictionaryReading, LabError> {
@@ -114,9 +114,9 @@ pub(crate) fn read_more<T: Real>(
         }
         None => (None, None),
     };
-    let activity = match rates {
-        Some(rates) => Some(activity_interference(w, Activity::Rates(rates), analysis)?),
-        None => None,
+    let activity = match activity {
+        Activity::Unknown => None,
+        known => Some(activity_interference(w, known, analysis)?),
     };
     Ok(DictionaryReading {
         certificates: certificates(geometry, rank, ATTAINED),

@@ -56,7 +56,7 @@ impl SampleSource {
     }
 
     /// Reads the matrix with samples as columns: (name, d x N).
-    fn read(&self) -> Result<(String, Mat<f64>), LabError> {
+    pub(crate) fn read(&self) -> Result<(String, Mat<f64>), LabError> {
         let file = TensorFile::open(&self.path, &self.limits)?;
         let matrix = file.read_matrix(self.tensor.as_deref(), self.slice)?;
         let name = matrix.name.clone();

@@ -4,7 +4,8 @@ use superposition_lab::analysis::{NullOptions, Pairs, PolytopeOptions};
 use superposition_lab::io::check_writable;
 use superposition_lab::report::{analysis_report, tensors_report};
 use superposition_lab::{
-    AnalyzeOptions, Centering, DeadFeatures, Layer, TableFormat, analyze_file, list_tensors,
+    AnalyzeOptions, Centering, DeadFeatures, Layer, SampleSource, TableFormat, analyze_file,
+    list_tensors,
 };
 
 use crate::args::AnalyzeArgs;
@@ -29,6 +30,10 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         .with_format(args.format.into());
     options.decoder_norms = args.decoder_norms.into();
     options.firing_rates.clone_from(&args.firing_rates);
+    if let (Some(path), Some(samples)) = (&args.activations, args.samples) {
+        let source = SampleSource::new(path, samples.into());
+        options.activations = Some(source.with_tensor(args.activations_tensor.clone()));
+    }
     options.labels.clone_from(&args.labels);
     options.control.clone_from(&args.control);
     if args.mask_dead {
@@ -66,6 +71,7 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     let inputs = [
         ("FILE", Some(&args.file)),
         ("--firing-rates", args.firing_rates.as_ref()),
+        ("--activations", args.activations.as_ref()),
         ("--labels", args.labels.as_ref()),
         ("--control", args.control.as_ref()),
     ];

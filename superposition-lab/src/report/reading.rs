@@ -1,6 +1,8 @@
 //! What a dictionary is compared with, as tables.
 
-use superposition_analysis::{Certificate, NullBaselines, NullComparison, NullDistribution};
+use superposition_analysis::{
+    Certificate, NullBaselines, NullComparison, NullDistribution, PairWeighting,
+};
 use superposition_viz::{Headline, SummaryTable};
 
 use super::{number, optional};
@@ -14,7 +16,13 @@ pub(super) fn reading_headlines(reading: &DictionaryReading) -> Vec<Headline> {
         Headline::new(
             "interference met",
             optional(activity.mean),
-            "mean cos^2 of two features active together, by the product of their firing rates",
+            match activity.weighting {
+                PairWeighting::Samples { n_samples } => {
+                    format!("mean cos^2 of two features active together, in {n_samples} samples")
+                }
+                _ => "mean cos^2 of two features active together, by the product of their firing rates"
+                    .to_owned(),
+            },
         )
     });
     activity.into_iter().collect()
