@@ -1,4 +1,4 @@
-//! What goes in: views over f32 or f64 values, and the check for finite values.
+//! What goes in: views over f32, f64, f16 or bf16 values, and the check for finite values.
 
 use crate::AnalysisError;
 use faer::MatRef;
