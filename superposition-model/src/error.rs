@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::FeatureSets;
+
 /// A value from outside that no model, distribution or weighting can be made of.
 ///
 /// Every message names the value and says what would be right. A broken contract of a Rust call (shapes that do
@@ -148,6 +150,17 @@ pub enum ModelError {
         text: String,
         /// What about it is wrong.
         reason: String,
+    },
+    /// An expected loss is asked for set by set of active features, and there are too many.
+    #[error(
+        "there are too many sets of active features to go through all of {n_features} {sets} features; the limit is \
+         8192 corners: 13 independent features, 5 pairs that are active together, or any number of which one is active at a time"
+    )]
+    TooManySupports {
+        /// How many features there are.
+        n_features: usize,
+        /// Which are active together.
+        sets: FeatureSets,
     },
     /// The error that an expected loss may have is not a positive finite number.
     #[error("tolerance is {value}; it must be finite and greater than 0")]

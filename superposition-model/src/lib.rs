@@ -15,7 +15,7 @@ mod feature_sets;
 mod importance;
 mod sparse_batch;
 
-mod population_loss;
+pub mod population;
 
 pub mod sae;
 
@@ -29,7 +29,6 @@ pub use error::ModelError;
 pub use feature_sets::FeatureSets;
 pub use importance::Importance;
 pub use initialization::Initialization;
-pub use population_loss::PopulationLoss;
 pub use sparse_batch::SparseBatch;
 pub use tensors::NamedTensor;
 pub use toy_model::ToyModel;

@@ -2,6 +2,7 @@
 
 mod accuracy;
 mod closed_forms;
+mod objective;
 
 use rand_chacha::rand_core::Rng;
 use superposition_model::{

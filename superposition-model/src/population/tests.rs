@@ -4,7 +4,7 @@ use superposition_testkit::proptest::collection::vec;
 use superposition_testkit::proptest::prelude::*;
 use superposition_testkit::strategy;
 
-use super::Route;
+use super::population_loss::Route;
 use crate::{
     Coupling, Dimensions, FeatureDistribution, FeatureProbability, FeatureSets, ToyModel,
     ToyModelConfig,

@@ -1,18 +1,8 @@
-//! The expected loss over the whole distribution, without samples.
+//! The expected loss of a model at any number of features.
 
-mod factors;
-mod lanes;
-mod one_active;
-mod output;
-mod row;
-mod transform;
-mod two_features;
-
-#[cfg(test)]
-mod tests;
-
-use self::output::Part;
-use self::row::Row;
+use super::output::{self, Part};
+use super::row::Row;
+use super::two_features;
 use crate::{FeatureDistribution, ModelError, Output, ToyModel};
 
 /// The expected loss of a toy model over a distribution, and how far it may be off.
@@ -51,7 +41,7 @@ impl PopulationLoss {
 
 /// How the loss of an output is computed.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Route {
+pub(super) enum Route {
     /// By the closed form of two features where there are two.
     Shortest,
     /// By the transform at any number of features.
@@ -151,7 +141,7 @@ impl ToyModel {
     }
 
     /// The same by a chosen route, for checked values.
-    fn population_loss_by(
+    pub(super) fn population_loss_by(
         &self,
         route: Route,
         distribution: &FeatureDistribution,
