@@ -59,6 +59,7 @@ impl From<LabError> for Failure {
         match error {
             // What these say is about values that flags give.
             LabError::Option { .. }
+            | LabError::UnknownExperiment { .. }
             | LabError::OtherTraining { .. }
             | LabError::UnknownOrientation { .. }
             | LabError::Analysis(AnalysisError::InvalidOption { .. })

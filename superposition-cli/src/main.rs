@@ -31,6 +31,7 @@ fn main() -> ExitCode {
         Command::Activations(args) => commands::activations::run(args),
         Command::Compare(args) => commands::compare::run(args),
         Command::Sweep(args) => commands::sweep::run(args),
+        Command::Reproduce(args) => commands::reproduce::run(args),
         Command::Completions(args) => commands::completions::run(args),
     };
     match result {

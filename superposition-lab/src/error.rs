@@ -1,6 +1,6 @@
 //! What can go wrong in an experiment.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use superposition_analysis::AnalysisError;
 use superposition_io::IoError;
@@ -139,4 +139,32 @@ pub enum LabError {
         /// What would be right.
         expected: &'static str,
     },
+    /// No experiment has this id.
+    #[error("there is no experiment {id:?}; near it are {}", near.join(", "))]
+    UnknownExperiment {
+        /// What was asked for.
+        id: String,
+        /// The nearest ids.
+        near: Vec<String>,
+    },
+    /// A folder holds results of another version, preset or definition.
+    #[error("{} cannot be mixed with the results of this run: {reason}", path.display())]
+    OtherResults {
+        /// The file.
+        path: PathBuf,
+        /// What is different.
+        reason: String,
+    },
+    /// The observer stopped an experiment.
+    #[error("the experiment was stopped")]
+    Cancelled,
+}
+
+impl LabError {
+    pub(crate) fn other_results(path: &Path, reason: impl std::fmt::Display) -> Self {
+        Self::OtherResults {
+            path: path.to_owned(),
+            reason: reason.to_string(),
+        }
+    }
 }

@@ -29,6 +29,7 @@ mod samples;
 mod sampling;
 
 pub mod report;
+pub mod reproduce;
 
 pub use superposition_analysis as analysis;
 pub use superposition_io as io;

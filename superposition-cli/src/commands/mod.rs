@@ -6,6 +6,7 @@ pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod explore;
 pub(crate) mod probe;
+pub(crate) mod reproduce;
 pub(crate) mod sample;
 pub(crate) mod sweep;
 pub(crate) mod train;

@@ -1,0 +1,46 @@
+//! `superposition reproduce` as a user has it.
+
+mod support;
+
+use support::Folder;
+
+#[test]
+fn results_are_printed_kept_and_taken_again() {
+    let folder = Folder::new();
+    let line = "reproduce X3 x4 --quick --out out --page PAGE.md --commit abc";
+    let run = folder.run(line).succeeds();
+    for word in ["X3", "pentagon", "must fail", "2 of 2 results pass"] {
+        assert!(run.stdout.contains(word), "{word}: {}", run.stdout);
+    }
+    let page = std::fs::read_to_string(folder.path("PAGE.md")).unwrap();
+    assert!(page.contains("Commit: abc") && page.contains("Machine: "));
+
+    let again = folder.run(&format!("{line} --json")).succeeds();
+    assert!(again.stderr.contains("X3 is finished already"));
+    let document = again.json();
+    assert_eq!(document["rows"].as_array().unwrap().len(), 2);
+    assert_eq!(document["passes"], true);
+    assert_eq!(document["commit"], "abc");
+    assert!(document["rows"][0]["seconds"].is_number());
+
+    folder
+        .run("reproduce X3 --full --out out")
+        .fails(1, &["quick preset", "X3.json"]);
+    folder.write("mine.md", b"mine");
+    folder
+        .run("reproduce X3 --page mine.md")
+        .fails(1, &["mine.md", "--force"]);
+    let list = folder.run("reproduce --list").succeeds();
+    assert!(list.stdout.contains("X4"));
+}
+
+#[test]
+fn what_cannot_be_is_refused() {
+    let folder = Folder::new();
+    folder.run("reproduce").fails(2, &["--all", "--list"]);
+    folder.run("reproduce X333").fails(2, &["X333", "X3"]);
+    folder
+        .run("reproduce --quick --full X3")
+        .fails(2, &["--full"]);
+    folder.run("reproduce --all X3").fails(2, &["--all"]);
+}
