@@ -16,6 +16,8 @@ mod summary;
 mod table;
 mod transition;
 
+pub mod svg;
+
 pub use bars::{bar_chart, feature_norms};
 pub use clusters::clusters;
 pub use curve::{CurveOptions, Scale, curve, training_curve};

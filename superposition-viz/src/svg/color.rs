@@ -1,0 +1,59 @@
+//! Colours that are told apart under the common colour blindnesses.
+
+/// The colours of Okabe and Ito, for categories: blue, vermillion, bluish green, orange, sky blue, reddish purple,
+/// yellow, black. Category `k` has colour `k` modulo 8.
+pub const CATEGORIES: [&str; 8] = [
+    "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442", "#000000",
+];
+
+/// What has no value.
+pub(super) const UNDEFINED: &str = "#bdbdbd";
+
+/// The colour of a category.
+pub(super) fn category(k: usize) -> &'static str {
+    CATEGORIES[k % CATEGORIES.len()]
+}
+
+/// The colours of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Palette {
+    /// viridis: dark is low, and as bright as it is high.
+    #[default]
+    Sequential,
+    /// From blue by white to vermillion, white at 0, as far on both sides.
+    Diverging,
+}
+
+/// viridis at equal distances.
+const VIRIDIS: [[u8; 3]; 9] = [
+    [0x44, 0x01, 0x54],
+    [0x47, 0x2d, 0x7b],
+    [0x3b, 0x52, 0x8b],
+    [0x2c, 0x72, 0x8e],
+    [0x21, 0x91, 0x8c],
+    [0x28, 0xae, 0x80],
+    [0x5e, 0xc9, 0x62],
+    [0xad, 0xdc, 0x30],
+    [0xfd, 0xe7, 0x25],
+];
+
+const BLUE_TO_VERMILLION: [[u8; 3]; 3] =
+    [[0x00, 0x72, 0xb2], [0xf7, 0xf7, 0xf7], [0xd5, 0x5e, 0x00]];
+
+impl Palette {
+    /// The colour at `share` of the way from low to high.
+    pub(super) fn color(self, share: f64) -> String {
+        let anchors: &[[u8; 3]] = match self {
+            Self::Sequential => &VIRIDIS,
+            Self::Diverging => &BLUE_TO_VERMILLION,
+        };
+        let at = share.clamp(0.0, 1.0) * (anchors.len() - 1) as f64;
+        let low = (at.floor() as usize).min(anchors.len() - 2);
+        let (a, b, rest) = (anchors[low], anchors[low + 1], at - low as f64);
+        let mixed: [u8; 3] = std::array::from_fn(|k| {
+            let (a, b) = (f64::from(a[k]), f64::from(b[k]));
+            (a + rest * (b - a)).round() as u8
+        });
+        format!("#{:02x}{:02x}{:02x}", mixed[0], mixed[1], mixed[2])
+    }
+}

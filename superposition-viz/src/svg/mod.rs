@@ -1,0 +1,252 @@
+//! Figures as SVG: axes, series, grids of cells, legends.
+//!
+//! A [`Figure`] holds [`Panel`]s; a panel has two [`Axis`]es, [`Grid`]s of cells and, above them, [`Series`]. Legends
+//! are written from what is drawn, with its count of what is not. Everything is plain data in, one `String` out; nothing
+//! that is not finite reaches a coordinate.
+//!
+//! ```
+//! use superposition_viz::svg::{Aspect, Axis, Figure, Panel, Series};
+//!
+//! let pentagon: Vec<[f64; 2]> = (0..5)
+//!     .map(|k| (std::f64::consts::TAU * f64::from(k) / 5.0).sin_cos())
+//!     .map(|(y, x)| [x, y])
+//!     .collect();
+//! let svg = Figure::new("Five features in the plane")
+//!     .with_panel(
+//!         Panel::new("", Axis::new("neuron 0"), Axis::new("neuron 1"))
+//!             .with_aspect(Aspect::Equal)
+//!             .with_series(Series::arrows("W_i", pentagon)),
+//!     )
+//!     .render();
+//! assert!(svg.starts_with("<svg") && svg.ends_with("</svg>\n"));
+//! ```
+
+mod axis;
+mod color;
+mod grid;
+mod series;
+mod writer;
+
+pub use axis::Axis;
+pub use color::{CATEGORIES, Palette};
+pub use grid::Grid;
+pub use series::Series;
+
+use axis::Placed;
+use writer::Writer;
+
+/// How the scales of a panel's two axes stand to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Aspect {
+    /// Each axis fills its side.
+    #[default]
+    Free,
+    /// A unit is as long on both axes, as directions in the plane need it; linear axes only.
+    Equal,
+}
+
+/// Two axes and what is drawn between them.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Panel {
+    /// Its title; may be empty.
+    pub title: String,
+    /// The horizontal axis.
+    pub x: Axis,
+    /// The vertical axis.
+    pub y: Axis,
+    /// How their scales stand to each other.
+    pub aspect: Aspect,
+    /// Cells, drawn first.
+    pub grids: Vec<Grid>,
+    /// Points, lines and arrows, drawn above.
+    pub series: Vec<Series>,
+}
+
+impl Panel {
+    /// An empty panel.
+    #[must_use]
+    pub fn new(title: impl Into<String>, x: Axis, y: Axis) -> Self {
+        Self {
+            title: title.into(),
+            x,
+            y,
+            aspect: Aspect::Free,
+            grids: Vec::new(),
+            series: Vec::new(),
+        }
+    }
+
+    /// The same with another aspect.
+    #[must_use]
+    pub fn with_aspect(mut self, aspect: Aspect) -> Self {
+        self.aspect = aspect;
+        self
+    }
+
+    /// The same with another grid of cells.
+    #[must_use]
+    pub fn with_grid(mut self, grid: Grid) -> Self {
+        self.grids.push(grid);
+        self
+    }
+
+    /// The same with another series, in the colour that follows unless it has one of its own.
+    #[must_use]
+    pub fn with_series(mut self, series: Series) -> Self {
+        self.series.push(series);
+        self
+    }
+}
+
+/// A title and panels side by side.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub struct Figure {
+    /// The title; may be empty.
+    pub title: String,
+    /// The panels, row by row.
+    pub panels: Vec<Panel>,
+    /// Panels in a row, at least 1.
+    pub columns: usize,
+}
+
+/// Width and height of what the axes enclose.
+const WIDTH: f64 = 300.0;
+const HEIGHT: f64 = 240.0;
+/// Room for tick labels and the label of the vertical axis.
+const LEFT: f64 = 62.0;
+const RIGHT: f64 = 18.0;
+const LINE: f64 = 16.0;
+/// Room for tick labels and the label of the horizontal axis.
+const BELOW: f64 = 42.0;
+/// Characters of a line under a panel.
+const CHARACTERS: usize = 54;
+/// Characters of a line of the title, which is larger.
+const TITLE_CHARACTERS: usize = 40;
+
+impl Figure {
+    /// A figure without panels.
+    #[must_use]
+    pub fn new(title: impl Into<String>) -> Self {
+        Self {
+            title: title.into(),
+            panels: Vec::new(),
+            columns: 3,
+        }
+    }
+
+    /// The same with another panel.
+    #[must_use]
+    pub fn with_panel(mut self, panel: Panel) -> Self {
+        self.panels.push(panel);
+        self
+    }
+
+    /// The same with another number of panels in a row; 0 counts as 1.
+    #[must_use]
+    pub fn with_columns(mut self, columns: usize) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    /// The SVG document.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let columns = self.columns.clamp(1, self.panels.len().max(1));
+        let panel_width = LEFT + WIDTH + RIGHT;
+        let width = panel_width * columns as f64;
+        let mut writer = Writer::new();
+        let characters = TITLE_CHARACTERS * columns;
+        let mut top = 8.0;
+        for line in writer::wrapped(&self.title, characters) {
+            top += LINE;
+            writer.text([width / 2.0, top], "middle", "t", &line);
+        }
+        for (row, panels) in self.panels.chunks(columns).enumerate() {
+            let mut bottom = top;
+            for (column, panel) in panels.iter().enumerate() {
+                let index = row * columns + column;
+                let left = panel_width * column as f64 + LEFT;
+                bottom = bottom.max(draw(&mut writer, panel, index, [left, top]));
+            }
+            top = bottom;
+        }
+        writer.finish(width, top + 8.0)
+    }
+}
+
+/// Draws a panel whose axes begin at `left` and says where it ends.
+fn draw(writer: &mut Writer, panel: &Panel, index: usize, [left, mut top]: [f64; 2]) -> f64 {
+    top += 8.0;
+    for line in writer::wrapped(&panel.title, CHARACTERS) {
+        top += LINE;
+        writer.text([left + WIDTH / 2.0, top], "middle", "h", &line);
+    }
+    top += 8.0;
+    let (x, y) = placed(panel, [left, top]);
+    writer.clip(index, [left, top, WIDTH, HEIGHT]);
+    for grid in &panel.grids {
+        grid.draw(writer, &x, &y);
+    }
+    // Above cells in their colours, lines begin with black.
+    let first = if panel.grids.is_empty() {
+        0
+    } else {
+        CATEGORIES.len() - 1
+    };
+    for (k, series) in panel.series.iter().enumerate() {
+        series.draw(writer, first + k, &x, &y);
+    }
+    writer.end_clip();
+    writer.frame([left, top, WIDTH, HEIGHT]);
+    let bottom = top + HEIGHT;
+    for (at, label) in x.ticks() {
+        writer.line([at, bottom], [at, bottom + 4.0]);
+        writer.text([at, bottom + 16.0], "middle", "", &label);
+    }
+    for (at, label) in y.ticks() {
+        writer.line([left - 4.0, at], [left, at]);
+        writer.text([left - 7.0, at + 4.0], "end", "", &label);
+    }
+    writer.text(
+        [left + WIDTH / 2.0, bottom + 33.0],
+        "middle",
+        "",
+        &panel.x.label,
+    );
+    writer.text_upwards([left - 46.0, top + HEIGHT / 2.0], &panel.y.label);
+    let mut at = bottom + BELOW;
+    for grid in &panel.grids {
+        at = grid.legend(writer, [left, at]);
+    }
+    for (k, series) in panel.series.iter().enumerate() {
+        at = series.legend(writer, first + k, [left, at], (&x, &y));
+    }
+    at + 10.0
+}
+
+/// The axes of a panel on the page.
+fn placed(panel: &Panel, [left, top]: [f64; 2]) -> (Placed, Placed) {
+    let values = |side: usize| {
+        let grids = panel.grids.iter().flat_map(move |grid| grid.edges(side));
+        let series = panel
+            .series
+            .iter()
+            .flat_map(move |series| series.values(side));
+        grids.chain(series)
+    };
+    let tight = !panel.grids.is_empty();
+    let mut x = panel.x.span(&mut values(0), tight);
+    let mut y = panel.y.span(&mut values(1), tight);
+    if panel.aspect == Aspect::Equal && !x.logarithmic && !y.logarithmic {
+        // The longer of the two in units of the page says the scale of both.
+        let unit = (x.length() / WIDTH).max(y.length() / HEIGHT);
+        x = x.widened(unit * WIDTH);
+        y = y.widened(unit * HEIGHT);
+    }
+    (
+        Placed::new(&panel.x, x, [left, left + WIDTH]),
+        Placed::new(&panel.y, y, [top + HEIGHT, top]),
+    )
+}
