@@ -168,6 +168,16 @@ pub enum ModelError {
         /// The value found.
         value: f64,
     },
+    /// A number of the quadratic model is outside its range.
+    #[error("{name} of the quadratic model is {value}; it must be {expected}")]
+    Quadratic {
+        /// What it is.
+        name: &'static str,
+        /// Its value.
+        value: f64,
+        /// What would be right.
+        expected: &'static str,
+    },
     /// A tensor that the configuration asks for is not there.
     #[error("tensor '{name}' is missing; there {}", list("is", "are", found))]
     MissingTensor {

@@ -17,6 +17,7 @@ mod sparse_batch;
 
 pub mod population;
 
+pub mod quadratic;
 pub mod sae;
 
 mod tensors;

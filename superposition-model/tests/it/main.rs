@@ -8,6 +8,7 @@ mod feature_sets;
 mod gradient;
 mod importance;
 mod population_loss;
+mod quadratic;
 #[cfg(feature = "serde")]
 mod serialization;
 mod sparse_autoencoder;
