@@ -87,7 +87,7 @@ impl Writer {
 
     pub(super) fn filled(&mut self, [left, top, width, height]: [f64; 4], color: &str) {
         self.push(&format!(
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{color}\"/>",
+            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"{color}\" shape-rendering=\"crispEdges\"/>",
             number(left),
             number(top),
             number(width),
