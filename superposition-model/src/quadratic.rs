@@ -18,7 +18,7 @@
 //! # References
 //! Scherlis et al. 2022, *Polysemanticity and Capacity in Neural Networks*, arXiv 2210.01892, sections 2 and 3.
 
-use faer::{MatMut, MatRef};
+use faer::MatRef;
 
 use crate::ModelError;
 
@@ -106,32 +106,29 @@ impl QuadraticModel {
         loss
     }
 
-    /// The [loss](Self::loss), and its gradient by W written to `gradient`, m x n:
+    /// The [loss](Self::loss), and its gradient by W written to `gradient`, column after column:
     /// `$\partial L / \partial W_i = -4 K (v_i - G_{ii}) W_i + 8 \sum_{j \ne i} G_{ij} W_j$`.
     ///
     /// # Panics
-    /// If W has not a column for each coefficient, or the gradient another shape than W.
+    /// If W has not a column for each coefficient, or the gradient not as many elements as W.
     #[track_caller]
-    pub fn loss_and_gradient_into(&self, w: MatRef<'_, f64>, mut gradient: MatMut<'_, f64>) -> f64 {
-        assert_eq!(
-            gradient.shape(),
-            w.shape(),
-            "shapes of the gradient and of W"
-        );
+    pub fn loss_and_gradient_into(&self, w: MatRef<'_, f64>, gradient: &mut [f64]) -> f64 {
+        let loss = self.loss(w);
         let (m, n) = w.shape();
+        assert_eq!(gradient.len(), m * n, "elements of the gradient and of W");
         for i in 0..n {
             let own = -4.0 * self.excess * (self.coefficients[i] - product(w, i, i));
             for k in 0..m {
-                gradient[(k, i)] = own * w[(k, i)];
+                gradient[i * m + k] = own * w[(k, i)];
             }
             for j in (0..n).filter(|&j| j != i) {
                 let slope = 8.0 * product(w, i, j);
                 for k in 0..m {
-                    gradient[(k, i)] += slope * w[(k, j)];
+                    gradient[i * m + k] += slope * w[(k, j)];
                 }
             }
         }
-        self.loss(w)
+        loss
     }
 
     /// What is left of feature i's part of the loss where it has capacity C (the same number as the feature
