@@ -26,6 +26,7 @@ mod polytope;
 mod quantized;
 mod random;
 mod report;
+mod semi_orthogonal;
 mod similarity;
 mod spectrum;
 mod tiles;
@@ -76,6 +77,7 @@ pub use report::{
     AnalysisOptions, DictionaryReport, DimensionalitySummary, FeatureRow, NormSummary, Pairs,
     analyze,
 };
+pub use semi_orthogonal::{Block, SemiOrthogonalBlocks, semi_orthogonal_blocks};
 pub use similarity::{linear_cka, linear_cka_debiased};
 pub use spectrum::{Spectrum, spectrum};
 pub use tiles::{CosineTile, cosine_histogram, map_cosine_tiles, mean_absolute_cosine};

@@ -13,6 +13,7 @@ mod null;
 mod oracles;
 mod pairs_and_clusters;
 mod polytopes;
+mod semi_orthogonal;
 mod similarity;
 mod sixteen_bits;
 mod spectrum;
