@@ -44,3 +44,37 @@ fn what_cannot_be_is_refused() {
         .fails(2, &["--full"]);
     folder.run("reproduce --all X3").fails(2, &["--all"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_keeps_what_is_finished_and_the_same_command_goes_on() {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    use std::process::{Command, Stdio};
+
+    let folder = Folder::new();
+    let line = "reproduce X3 X5 --quick --out out";
+    let mut child = folder
+        .command(line)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(child.stderr.take().unwrap());
+    let mut said = String::new();
+    while !said.contains("X3 passes") {
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
+    }
+    let killed = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(killed.success());
+    stderr.read_to_string(&mut said).unwrap();
+    let mut run = support::Run::of(line, child.wait_with_output().unwrap());
+    run.stderr = said;
+    run.fails(75, &["1 of 2 results were finished", "out"]);
+    assert!(folder.path("out/X3.json").exists());
+    assert!(!folder.path("out/X5.json").exists());
+    let again = folder.run("reproduce X3 --quick --out out").succeeds();
+    assert!(again.stderr.contains("X3 is finished already"));
+}

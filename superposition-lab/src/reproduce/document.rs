@@ -44,7 +44,21 @@ pub struct ReproductionRow {
 }
 
 impl ReproductionRow {
-    pub(super) fn new(definition: &Definition, preset: Preset, findings: Findings) -> Reproduced {
+    /// Whether it is a row of this experiment as it is now.
+    pub(super) fn is_of(&self, definition: &Definition, preset: Preset) -> bool {
+        self.id == definition.id
+            && self.claim == definition.claim
+            && self.source == definition.source
+            && self.section == definition.section
+            && self.config == definition.config
+            && self.measured == definition.measured
+            && self.seeds == definition.seeds
+            && self.expected_seconds == definition.budget.of(preset)
+    }
+}
+
+impl Reproduced {
+    pub(super) fn new(definition: &Definition, preset: Preset, findings: Findings) -> Self {
         let passes = findings.pass();
         let figures: Vec<Figure> = findings
             .figures
@@ -57,7 +71,7 @@ impl ReproductionRow {
                 svg,
             })
             .collect();
-        let row = Self {
+        let row = ReproductionRow {
             id: definition.id.to_owned(),
             claim: definition.claim.to_owned(),
             source: definition.source.to_owned(),
@@ -74,19 +88,7 @@ impl ReproductionRow {
             notes: findings.notes,
             figures: figures.iter().map(|figure| figure.file.clone()).collect(),
         };
-        Reproduced { row, figures }
-    }
-
-    /// Whether it is a row of this experiment as it is now.
-    pub(super) fn is_of(&self, definition: &Definition, preset: Preset) -> bool {
-        self.id == definition.id
-            && self.claim == definition.claim
-            && self.source == definition.source
-            && self.section == definition.section
-            && self.config == definition.config
-            && self.measured == definition.measured
-            && self.seeds == definition.seeds
-            && self.expected_seconds == definition.budget.of(preset)
+        Self { row, figures }
     }
 }
 

@@ -116,11 +116,7 @@ impl Experiment {
         let findings = (self.run)(context)?;
         // What was computed while it was being stopped may be a part.
         context.progress(1.0)?;
-        Ok(ReproductionRow::new(
-            &self.definition,
-            context.preset,
-            findings,
-        ))
+        Ok(Reproduced::new(&self.definition, context.preset, findings))
     }
 }
 

@@ -89,8 +89,8 @@ impl ResultFolder {
         let row = reproduced.row.clone();
         let file = self.file(&row.id);
         let document = ReproductionDocument::new(self.preset, vec![row]);
-        let mut json =
-            serde_json::to_string_pretty(&document).expect("a document of plain values is JSON");
+        let mut json = serde_json::to_string_pretty(&document)
+            .map_err(|error| LabError::other_results(&file, error))?;
         json.push('\n');
         Ok(write_atomic(file, json.as_bytes(), Overwrite::Replace)?)
     }

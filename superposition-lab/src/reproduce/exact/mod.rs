@@ -1,10 +1,42 @@
 //! Block X: exact results, which need no training.
 
 mod geometry;
+mod one_active;
+mod quadratic;
 mod support;
+
+mod x10_polygons;
+mod x11_dead_features;
+mod x13_hessian_rank;
+mod x16_quadratic_model;
+mod x17_two_features;
+mod x18_allocation;
+mod x19_blocks;
+mod x20_memorisation;
+mod x21_limits;
+mod x22_adversary;
 mod x3_thomson;
 mod x4_phases_of_two;
+mod x5_phases_of_three;
+mod x7_polytopes;
+mod x9_one_active;
 
 use super::Experiment;
 
-pub(super) const ROWS: &[&Experiment] = &[&x3_thomson::EXPERIMENT, &x4_phases_of_two::EXPERIMENT];
+pub(super) const ROWS: &[&Experiment] = &[
+    &x3_thomson::EXPERIMENT,
+    &x4_phases_of_two::EXPERIMENT,
+    &x5_phases_of_three::EXPERIMENT,
+    &x7_polytopes::EXPERIMENT,
+    &x9_one_active::EXPERIMENT,
+    &x10_polygons::EXPERIMENT,
+    &x11_dead_features::EXPERIMENT,
+    &x13_hessian_rank::EXPERIMENT,
+    &x16_quadratic_model::EXPERIMENT,
+    &x17_two_features::EXPERIMENT,
+    &x18_allocation::EXPERIMENT,
+    &x19_blocks::EXPERIMENT,
+    &x20_memorisation::EXPERIMENT,
+    &x21_limits::EXPERIMENT,
+    &x22_adversary::EXPERIMENT,
+];

@@ -1,13 +1,12 @@
 //! X3: one active feature and unit norms make a generalised Thomson problem.
 
-use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use superposition_analysis::faer::Mat;
 use superposition_model::{FeatureDistribution, FeatureProbability, FeatureSets};
 
 use super::geometry::{cross_polytope, gram, polygon};
-use super::support::{TMS, population_loss_sum};
+use super::support::{TMS, population_loss_sum, uniform};
 use crate::LabError;
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
@@ -49,7 +48,7 @@ fn circle(angles: &[f64]) -> Mat<f64> {
 /// The energy that gradient descent over the angles of `n` unit vectors in the plane ends at.
 fn descend(n: usize, rng: &mut ChaCha8Rng) -> f64 {
     let mut angles: Vec<f64> = (0..n)
-        .map(|_| std::f64::consts::TAU * (rng.next_u32() as f64 / 2_f64.powi(32)))
+        .map(|_| std::f64::consts::TAU * uniform(rng))
         .collect();
     for _ in 0..2_000 {
         let slopes: Vec<f64> = (0..n)

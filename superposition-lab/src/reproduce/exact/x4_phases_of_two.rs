@@ -3,7 +3,7 @@
 use superposition_analysis::faer::{Mat, mat};
 use superposition_model::{FeatureDistribution, FeatureProbability};
 
-use super::support::{TMS, bisect, logarithmic, population_loss_sum, variance};
+use super::support::{TMS, bisect, logarithmic, phase_figure, population_loss_sum, variance};
 use crate::LabError;
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
@@ -125,9 +125,27 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
         },
         "p/3 - p^2/4 = p^2/3 at 4/7; the bias is rounded to f32",
     ));
+    findings.figure("", figure());
     findings.control(
         "dropped features whose bias is 0 instead of p/2",
         cells(wrong_of_control),
     );
     Ok(findings)
+}
+
+fn figure() -> String {
+    let names = [
+        "extra feature dropped",
+        "first feature dropped",
+        "antipodal pair",
+    ];
+    phase_figure(
+        "Two features in one dimension: the best fixed weights",
+        &names.map(str::to_owned),
+        phase,
+        &[
+            ("r = 2p/(4 - 5p)", &|p| 2.0 * p / (4.0 - 5.0 * p)),
+            ("its mirror", &|p| (4.0 - 5.0 * p) / (2.0 * p)),
+        ],
+    )
 }
