@@ -73,6 +73,26 @@ impl Importance {
     /// [`ModelError::ImportanceValue`] if one is negative or not finite in f32; [`ModelError::TooLarge`] if memory has
     /// no room.
     pub fn weights(&self, n_features: usize) -> Result<Vec<f32>, ModelError> {
+        let values = self.weights_f64(n_features)?;
+        let weights = values.iter().enumerate();
+        weights
+            .map(|(feature, &value)| to_f32(feature, value))
+            .collect()
+    }
+
+    /// The same, not rounded to f32: for [exact losses](crate::population::PopulationObjective).
+    ///
+    /// ```
+    /// use superposition_model::Importance;
+    ///
+    /// let importance = Importance::Geometric { ratio: 0.7 };
+    /// assert_eq!(importance.weights_f64(2).unwrap(), [1.0, 0.7]);
+    /// assert_eq!(importance.weights(2).unwrap(), [1.0, 0.7_f32]);
+    /// ```
+    ///
+    /// # Errors
+    /// Those of [`Importance::weights`].
+    pub fn weights_f64(&self, n_features: usize) -> Result<Vec<f64>, ModelError> {
         self.validate()?;
         if n_features == 0 {
             return Err(ModelError::ZeroDimension { name: "n_features" });
@@ -101,7 +121,8 @@ impl Importance {
                 }
                 Self::Explicit(values) => values[feature],
             };
-            weights.push(to_f32(feature, value)?);
+            to_f32(feature, value)?;
+            weights.push(value);
         }
         Ok(weights)
     }
