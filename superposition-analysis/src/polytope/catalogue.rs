@@ -1,7 +1,10 @@
 //! The figures that have a name, and the cosines between their corners.
 
+use std::cmp::Ordering;
 use std::f64::consts::{FRAC_PI_4, TAU};
 use std::fmt;
+
+use faer::Mat;
 
 /// The squared heights between which two squares around an axis are called an antiprism.
 ///
@@ -69,6 +72,51 @@ impl Polytope {
             Self::Simplex(k) => k.saturating_sub(1),
             Self::Cube | Self::SquareAntiprism | Self::Icosahedron => 3,
         }
+    }
+
+    /// Its corners as unit vectors: [`dimension`](Self::dimension) x [`n_corners`](Self::n_corners), a feature per
+    /// column. The square antiprism has height `$1/\sqrt 3$`, at which it is a tight frame.
+    ///
+    /// ```
+    /// use superposition_analysis::{Polytope, PolytopeOptions, feature_dimensionality, polytopes};
+    /// let w = Polytope::SquareAntiprism.corners();
+    /// let found = polytopes(w.as_ref(), &PolytopeOptions::default())?;
+    /// assert_eq!(found.to_string(), "1 square antiprism");
+    /// assert!((feature_dimensionality(w.as_ref())[0] - 3.0 / 8.0).abs() < 1e-12);
+    /// # Ok::<(), superposition_analysis::AnalysisError>(())
+    /// ```
+    #[must_use]
+    pub fn corners(self) -> Mat<f64> {
+        let (d, k) = (self.dimension(), self.n_corners());
+        let along = 1.0 / libm::sqrt(3.0);
+        Mat::from_fn(d, k, |row, i| match self {
+            Self::Lone | Self::Duplicate(_) => 1.0,
+            Self::Digon => [1.0, -1.0][i],
+            Self::Polygon(k) => on_circle(row, i, k),
+            // Row after row: the corner with the row's number is over the middle of those after it.
+            Self::Simplex(k) => {
+                let left = (k - 1 - row) as f64;
+                let height = libm::sqrt(left * k as f64 / ((left + 1.0) * (k as f64 - 1.0)));
+                match i.cmp(&row) {
+                    Ordering::Less => 0.0,
+                    Ordering::Equal => height,
+                    Ordering::Greater => -height / left,
+                }
+            }
+            Self::Cube => {
+                if i >> row & 1 == 0 {
+                    along
+                } else {
+                    -along
+                }
+            }
+            Self::SquareAntiprism if row == 2 => [along, -along][i % 2],
+            Self::SquareAntiprism => libm::sqrt(2.0 / 3.0) * on_circle(row, i, 8),
+            Self::Icosahedron => {
+                let corner = icosahedron_corner(i);
+                corner[row] / libm::sqrt(corner.iter().map(|x| x * x).sum())
+            }
+        })
     }
 
     /// All with this many corners.
@@ -166,6 +214,12 @@ impl Polytope {
     }
 }
 
+/// Coordinate 0 or 1 of the corner with this number of a regular polygon.
+fn on_circle(row: usize, i: usize, k: usize) -> f64 {
+    let (sin, cos) = libm::sincos(TAU * i as f64 / k as f64);
+    if row == 0 { cos } else { sin }
+}
+
 /// The cosine of `steps / k` of a full turn.
 fn cosine_of_turns(steps: usize, k: usize) -> f64 {
     libm::cos(TAU * (steps % k) as f64 / k as f64)
@@ -245,6 +299,21 @@ mod tests {
             let values = oracle::singular_values(gram.as_ref());
             let rank = values.iter().filter(|&&value| value > 1e-9).count();
             assert_eq!(rank, polytope.dimension(), "{polytope}");
+        }
+    }
+
+    #[test]
+    fn corners_are_unit_vectors_with_the_cosines_of_the_figure() {
+        for (polytope, height_sq) in all().into_iter().filter(|(_, h)| *h == 1.0 / 3.0) {
+            let corners = polytope.corners();
+            let gram = gram(polytope, height_sq);
+            for i in 0..polytope.n_corners() {
+                for j in 0..polytope.n_corners() {
+                    let rows = 0..polytope.dimension();
+                    let product = rows.map(|r| corners[(r, i)] * corners[(r, j)]).sum();
+                    assert_close(product, gram[(i, j)], Tolerance::reduction_f64(32, 1.0));
+                }
+            }
         }
     }
 
