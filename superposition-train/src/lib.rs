@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod error;
+mod linalg;
 mod stream;
 
 mod adam;
@@ -18,6 +19,7 @@ mod ensemble;
 mod exact;
 mod training;
 
+pub mod optimum;
 pub mod sae;
 
 // What a reader wants first; the blank lines keep rustfmt from sorting it.
