@@ -9,6 +9,7 @@ use superposition_lab::io::DictionaryFormat;
 use superposition_lab::reproduce::Preset;
 use superposition_lab::{DecoderNorms, FileFormat, Orientation};
 
+use crate::exact_args::{LossArgs, OptimumArgs};
 use crate::progress::Verbosity;
 use crate::recipe_args::RecipeArgs;
 
@@ -34,6 +35,8 @@ pub(crate) enum Command {
     Compare(CompareArgs),
     Sweep(SweepArgs),
     Reproduce(ReproduceArgs),
+    Optimum(OptimumArgs),
+    Loss(LossArgs),
     Completions(CompletionsArgs),
 }
 

@@ -8,6 +8,7 @@
 mod args;
 mod checkpoint;
 mod commands;
+mod exact_args;
 mod failure;
 mod interrupt;
 mod output;
@@ -32,6 +33,8 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::run(args),
         Command::Sweep(args) => commands::sweep::run(args),
         Command::Reproduce(args) => commands::reproduce::run(args),
+        Command::Optimum(args) => commands::optimum::run(args),
+        Command::Loss(args) => commands::loss::run(args),
         Command::Completions(args) => commands::completions::run(args),
     };
     match result {

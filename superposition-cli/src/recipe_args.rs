@@ -90,10 +90,35 @@ pub(crate) struct ProbabilityArgs {
     feature_probability: Option<FeatureProbability>,
 }
 
+impl ProbabilityArgs {
+    /// The probability given, if one is.
+    pub(crate) fn get(&self) -> Result<Option<FeatureProbability>, Failure> {
+        match self.sparsity {
+            None => Ok(self.feature_probability.clone()),
+            Some(sparsity) if (0.0..=1.0).contains(&sparsity) => {
+                let recipe = Recipe::quick_start().with_sparsity(sparsity);
+                Ok(Some(recipe.feature_probability))
+            }
+            Some(sparsity) => Err(Failure::Usage(anyhow::anyhow!(
+                "--sparsity is {sparsity}: it is a probability, from 0 (every feature always active) to 1 (never)"
+            ))),
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum OutputArg {
+pub(crate) enum OutputArg {
     Relu,
     Linear,
+}
+
+impl From<OutputArg> for Output {
+    fn from(output: OutputArg) -> Self {
+        match output {
+            OutputArg::Relu => Self::Relu,
+            OutputArg::Linear => Self::Linear,
+        }
+    }
 }
 
 impl RecipeArgs {
@@ -116,27 +141,10 @@ impl RecipeArgs {
         let mut recipe = preset;
         set(&mut recipe.model.dimensions.n_features, self.n_features);
         set(&mut recipe.model.dimensions.n_hidden, self.n_hidden);
-        if let Some(sparsity) = self.probability.sparsity {
-            if !(0.0..=1.0).contains(&sparsity) {
-                return Err(Failure::Usage(anyhow::anyhow!(
-                    "--sparsity is {sparsity}: it is a probability, from 0 (every feature always active) to 1 (never)"
-                )));
-            }
-            recipe = recipe.with_sparsity(sparsity);
-        }
-        set(
-            &mut recipe.feature_probability,
-            self.probability.feature_probability.clone(),
-        );
+        set(&mut recipe.feature_probability, self.probability.get()?);
         set(&mut recipe.sets, self.sets);
         set(&mut recipe.importance, self.importance.clone());
-        set(
-            &mut recipe.model.output,
-            self.output.map(|output| match output {
-                OutputArg::Relu => Output::Relu,
-                OutputArg::Linear => Output::Linear,
-            }),
-        );
+        set(&mut recipe.model.output, self.output.map(Into::into));
         if self.no_bias {
             recipe.model.bias = Bias::None;
         }
@@ -165,7 +173,7 @@ impl RecipeArgs {
     }
 }
 
-fn set<T>(field: &mut T, value: Option<T>) {
+pub(crate) fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
@@ -201,7 +209,7 @@ fn parse_decay(text: &str) -> anyhow::Result<Decay> {
     }
 }
 
-fn parse_initialization(text: &str) -> anyhow::Result<Initialization> {
+pub(crate) fn parse_initialization(text: &str) -> anyhow::Result<Initialization> {
     match text.split_once(':') {
         None if text == "xavier" => Ok(Initialization::XavierNormal),
         Some(("normal", std)) => Ok(Initialization::Normal {

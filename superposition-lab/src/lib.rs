@@ -16,6 +16,9 @@ mod training;
 mod explore;
 mod sweep;
 
+mod exact_loss;
+mod optimum;
+
 mod autoencoder;
 mod compare;
 mod dictionary;
@@ -50,6 +53,7 @@ pub use dictionary_reading::{
     ActivitySummary, DictionaryReading, NamedCount, PolytopeSummary, ReadingOptions,
 };
 pub use error::LabError;
+pub use exact_loss::{ActivePart, LossDocument, LossOptions, loss_of_file};
 pub use explore::{
     Exploration, ExploreOptions, TOY_MIN_NORM, explore, toy_analysis_options, toy_polytope_options,
 };
@@ -60,6 +64,7 @@ pub use history::{History, HistoryRow, Tracker};
 pub use inspect::{TensorsDocument, list_tensors};
 pub use labels::read_labels;
 pub use model_file::{RECIPE_KEY, read_model, write_model};
+pub use optimum::{BasinSummary, OptimumDocument, OptimumRecipe, find_optimum};
 pub use reading::{
     Evaluation, FeatureReading, PopulationLossSummary, ProbeSummary, Reading, evaluate,
 };

@@ -19,6 +19,9 @@ use superposition_lab::{
 };
 use superposition_testkit::tolerance::{Tolerance, assert_close};
 
+#[path = "documents/exact.rs"]
+mod exact;
+
 fn validate(document: &impl serde::Serialize) -> Value {
     let value = serde_json::to_value(document).expect("documents serialize");
     let schema = value["schema"].as_str().expect("documents have a schema");

@@ -5,6 +5,8 @@ pub(crate) mod analyze;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod explore;
+pub(crate) mod loss;
+pub(crate) mod optimum;
 pub(crate) mod probe;
 pub(crate) mod reproduce;
 pub(crate) mod sample;

@@ -1,0 +1,77 @@
+//! `superposition optimum`.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use superposition_lab::model::{Bias, Coupling, Dimensions, ToyModelConfig};
+use superposition_lab::report::optimum_report;
+use superposition_lab::{OptimumRecipe, find_optimum};
+
+use crate::exact_args::OptimumArgs;
+use crate::failure::Failure;
+use crate::interrupt;
+use crate::output::{print, print_json, terminal_style, to_json};
+use crate::progress::Progress;
+use crate::recipe_args::set;
+
+pub(crate) fn run(args: &OptimumArgs) -> Result<(), Failure> {
+    let recipe = recipe(args)?;
+    recipe
+        .objective()
+        .map_err(|error| Failure::Usage(error.into()))?;
+    interrupt::listen()?;
+    let progress = OnceLock::new();
+    let shown = AtomicUsize::new(0);
+    let found = find_optimum(&recipe, args.threads.get(), &|at| {
+        // Further descents, from saddles, come on top.
+        let (progress, n_starts) = progress.get_or_init(|| {
+            let progress = Progress::new(0, at.n_descents, args.common.verbosity());
+            (progress, at.n_descents)
+        });
+        let ended = at.n_finished.min(*n_starts);
+        if ended > shown.fetch_max(ended, Ordering::Relaxed) {
+            progress.show(ended, || format!("descending  loss {:.7}", at.step.value));
+        }
+        interrupt::control_flow()
+    });
+    if let Some((progress, _)) = progress.get() {
+        progress.finish();
+    }
+    let found = found?;
+    if found.interrupted {
+        let what =
+            "nothing was printed, as a search that is not complete may lack the lowest basin";
+        return Err(Failure::Interrupted(what.to_owned()));
+    }
+    if args.common.json {
+        print_json(&to_json(&found)?)
+    } else {
+        print(&optimum_report(&found, &terminal_style()))
+    }
+}
+
+fn recipe(args: &OptimumArgs) -> Result<OptimumRecipe, Failure> {
+    let mut model = ToyModelConfig::new(Dimensions {
+        n_features: args.n_features,
+        n_hidden: args.n_hidden,
+    });
+    set(&mut model.output, args.output.map(Into::into));
+    if args.no_bias {
+        model.bias = Bias::None;
+    }
+    if args.untied {
+        model.coupling = Coupling::Untied;
+    }
+    let mut recipe = OptimumRecipe::new(model);
+    recipe.feature_probability = args.probability.get()?.ok_or_else(|| {
+        Failure::Usage(anyhow::anyhow!(
+            "how often is a feature active? Give --feature-probability P or --sparsity S"
+        ))
+    })?;
+    set(&mut recipe.sets, args.sets);
+    set(&mut recipe.importance, args.importance.clone());
+    set(&mut recipe.search.n_starts, args.starts);
+    set(&mut recipe.search.seed, args.seed);
+    set(&mut recipe.search.initialization, args.init);
+    Ok(recipe)
+}

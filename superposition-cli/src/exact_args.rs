@@ -1,0 +1,97 @@
+//! Flags of the commands about exact losses: `optimum` and `loss`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use superposition_lab::model::{FeatureSets, Importance, Initialization};
+
+use crate::args::{CommonArgs, Side, ThreadArgs};
+use crate::recipe_args::{OutputArg, ProbabilityArgs, parse_initialization};
+
+/// Find the lowest expected loss of a toy model, without samples
+///
+/// Descends on the exact loss from random starts and from every sum of named polytopes that fits, and lists the basins found: their loss, their geometry, whether they are minima or saddles. The lowest is the best found of so many starts, not proven lowest. The exact loss is for up to 13 independent features, any number of which one is active at a time, and linear outputs.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  superposition optimum --n-features 2 --n-hidden 1 --feature-probability 0.5 --json
+  superposition optimum --n-features 5 --n-hidden 2 --sparsity 0.95
+  superposition optimum --n-features 6 --n-hidden 2 --feature-probability 0.1 --sets correlated:2 --importance geometric:0.9 --starts 100")]
+pub(crate) struct OptimumArgs {
+    /// Features n
+    #[arg(long, value_name = "N")]
+    pub(crate) n_features: usize,
+    /// Hidden dimensions m
+    #[arg(long, value_name = "M")]
+    pub(crate) n_hidden: usize,
+    #[command(flatten)]
+    pub(crate) probability: ProbabilityArgs,
+    /// Which features are active together: independent, correlated:K (all K of a set or none) or anticorrelated:K (at most one of K)
+    #[arg(long, value_name = "SETS")]
+    pub(crate) sets: Option<FeatureSets>,
+    /// Weight of each feature in the loss: uniform, geometric:R (R^i), geometric-to:X (from 1 to X over the features), or a list a,b,... [default: uniform]
+    #[arg(long, value_name = "IMPORTANCE")]
+    pub(crate) importance: Option<Importance>,
+    /// What is applied to the decoder's sum
+    #[arg(long, value_enum)]
+    pub(crate) output: Option<OutputArg>,
+    /// Leave out the decoder's bias
+    #[arg(long)]
+    pub(crate) no_bias: bool,
+    /// Give the decoder weights of its own
+    #[arg(long)]
+    pub(crate) untied: bool,
+    /// Random starts, beside the named polytopes [default: 20]
+    #[arg(long, value_name = "K")]
+    pub(crate) starts: Option<usize>,
+    /// Seed of the random starts
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// How random starts are drawn: xavier, or normal:STD
+    #[arg(long, value_name = "INIT", value_parser = parse_initialization)]
+    pub(crate) init: Option<Initialization>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
+}
+
+/// The expected loss of the toy model in a file, without samples, and what it is made of
+///
+/// W and b from anywhere: a model of this program, or safetensors, npy and npz of others, with stacks [instances, ..] as in the notebook of Toy Models of Superposition. Prints the loss, that of each feature, feature benefit and interference, and the share of each number of active features.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  superposition loss superposition-out/model.safetensors
+  superposition loss notebook.safetensors --tensor W --bias b_final --features rows --instance 3 --feature-probability 0.05 --json
+  superposition loss weights.npz --features columns --no-bias --sparsity 0.9")]
+pub(crate) struct LossArgs {
+    /// The file
+    pub(crate) file: PathBuf,
+    /// Name of W; may be left out for W and where the file holds one matrix
+    #[arg(long, value_name = "NAME")]
+    pub(crate) tensor: Option<String>,
+    /// Name of the bias; may be left out for b and b_final
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bias: Option<String>,
+    /// The model has no bias
+    #[arg(long, conflicts_with = "bias")]
+    pub(crate) no_bias: bool,
+    /// Which side of W the features are: rows or columns (m x n); a toy model's file says so itself
+    #[arg(long, value_enum)]
+    pub(crate) features: Option<Side>,
+    /// Index along the first dimension of stacks [instances, .., ..]
+    #[arg(long, value_name = "K")]
+    pub(crate) instance: Option<usize>,
+    #[command(flatten)]
+    pub(crate) probability: ProbabilityArgs,
+    /// Which features are active together: independent, correlated:K (all K of a set or none) or anticorrelated:K (at most one of K)
+    #[arg(long, value_name = "SETS")]
+    pub(crate) sets: Option<FeatureSets>,
+    /// Weight of each feature in the loss: uniform, geometric:R, geometric-to:X, or a list a,b,... [default: that of the file, or uniform]
+    #[arg(long, value_name = "IMPORTANCE")]
+    pub(crate) importance: Option<Importance>,
+    /// What is applied to the decoder's sum
+    #[arg(long, value_enum)]
+    pub(crate) output: Option<OutputArg>,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
