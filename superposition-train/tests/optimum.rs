@@ -422,3 +422,74 @@ fn bad_input_and_interruption() {
     assert_eq!(ended, 3);
     assert!(stopped.basins.iter().all(|basin| basin.curvature.is_none()));
 }
+
+/// (x^2 - 1)^2 / 4 + t x: two wells at -1 and 1 that exchange their order at t = 0.
+fn wells(t: f64) -> impl Objective {
+    Formula(1, move |x: &[f64], gradient: &mut [f64]| {
+        let u = x[0] * x[0] - 1.0;
+        gradient[0] = u * x[0] + t;
+        0.25 * u * u + t * x[0]
+    })
+}
+
+fn along(family: &dyn Fn(f64) -> Box<dyn Objective>, start: f64, range: (f64, f64)) -> Branch {
+    let go_on = &mut |_: &BranchPoint| ControlFlow::Continue(());
+    follow(family, &[start], range, &FollowOptions::default(), go_on)
+}
+
+#[test]
+fn two_wells_cross_and_the_upper_one_ends() {
+    let family = |t: f64| -> Box<dyn Objective> { Box::new(wells(t)) };
+    let right = along(&family, 1.0, (-0.6, 0.6));
+    let left = along(&family, -1.0, (0.6, -0.6));
+    let fold = 2.0 / 27_f64.sqrt();
+    for (branch, end) in [(&right, fold), (&left, -fold)] {
+        assert_eq!(branch.stop, BranchStop::Ended);
+        let last = branch.points.last().unwrap();
+        assert_close(last.parameter, end, Tolerance::absolute(1e-3));
+        assert!(branch.points.iter().all(|point| point.n_negative == 0));
+        for point in &branch.points {
+            // dL/dt is x, along the branch.
+            assert_close(point.slope, point.found.x[0], Tolerance::absolute(1e-8));
+        }
+    }
+    let met = crossing(&family, &right, &left, 1e-9, &FollowOptions::default()).unwrap();
+    assert_close(met.parameter, 0.0, Tolerance::absolute(1e-9));
+    assert_all_close(&met.slopes, &[1.0, -1.0], Tolerance::absolute(1e-8));
+    assert_close(met.distance, 2.0, Tolerance::absolute(1e-8));
+    assert!(met.is_first_order(1e-3));
+    // A branch and a higher copy of it do not cross.
+    let mut higher = right.clone();
+    higher.points.truncate(3);
+    assert!(crossing(&family, &higher, &left, 1e-9, &FollowOptions::default()).is_none());
+}
+
+/// x^4 / 4 - t x^2 / 2: the minimum at 0 becomes a saddle at t = 0, from which two minima depart.
+#[test]
+fn a_minimum_that_becomes_a_saddle_is_seen() {
+    let family = |t: f64| -> Box<dyn Objective> {
+        Box::new(Formula(1, move |x: &[f64], gradient: &mut [f64]| {
+            gradient[0] = x[0].powi(3) - t * x[0];
+            0.25 * x[0].powi(4) - 0.5 * t * x[0] * x[0]
+        }))
+    };
+    let straight = along(&family, 0.0, (-1.0, 1.0));
+    assert_eq!(straight.stop, BranchStop::Finished);
+    for point in &straight.points {
+        assert_eq!(
+            point.n_negative,
+            usize::from(point.parameter > 1e-9),
+            "{point:?}"
+        );
+    }
+    // From the other side the minimum at sqrt t meets it, with the slope it has there: a continuous transition.
+    let bent = along(&family, 1.0, (1.0, 0.01));
+    for point in &bent.points {
+        assert_close(
+            point.found.x[0],
+            point.parameter.sqrt(),
+            Tolerance::absolute(1e-7),
+        );
+        assert_eq!(point.n_negative, 0);
+    }
+}

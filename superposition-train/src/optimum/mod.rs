@@ -7,7 +7,8 @@
 //! - [`minimize`]: from one start to a critical point, by L-BFGS and a few steps of Newton's method;
 //! - [`hessian`] and [`Curvature`]: whether it is a minimum or a saddle, its rank, its flat directions;
 //! - [`Symmetry`]: which parameters mean the same model, up to rotations and permutations;
-//! - [`optimum`]: all of it from many starts: the basins found, the lowest first.
+//! - [`optimum`]: all of it from many starts: the basins found, the lowest first;
+//! - [`follow`] and [`crossing`]: a minimum along a parameter of the task, and where two exchange their order.
 //!
 //! The lowest of many starts is the best found, and no proof that nothing is lower.
 //!
@@ -19,6 +20,7 @@ use superposition_model::population::PopulationObjective;
 use superposition_model::{Dimensions, Output};
 
 mod curvature;
+mod follow;
 mod line_search;
 mod minimize;
 mod newton;
@@ -26,6 +28,7 @@ mod search;
 mod symmetry;
 
 pub use curvature::{CriticalPoint, Curvature, hessian};
+pub use follow::{Branch, BranchPoint, BranchStop, Crossing, FollowOptions, crossing, follow};
 pub use minimize::{MinimizeOptions, MinimizeProgress, MinimizeStop, Minimized, minimize};
 pub use search::{Basin, Optimum, OptimumOptions, OptimumProgress, optimum};
 pub use symmetry::Symmetry;
