@@ -1,5 +1,20 @@
 //! Block T: results of trained models.
 
+mod support;
+mod t1_pentagon;
+mod t3_basic_results;
+mod t4_sticky_dimensions;
+mod t5_correlated_features;
+mod t6_energy_levels;
+mod t7_adversarial;
+
 use super::Experiment;
 
-pub(super) const ROWS: &[&Experiment] = &[];
+pub(super) const ROWS: &[&Experiment] = &[
+    &t1_pentagon::EXPERIMENT,
+    &t3_basic_results::EXPERIMENT,
+    &t4_sticky_dimensions::EXPERIMENT,
+    &t5_correlated_features::EXPERIMENT,
+    &t6_energy_levels::EXPERIMENT,
+    &t7_adversarial::EXPERIMENT,
+];
