@@ -15,8 +15,8 @@ mod reproduction;
 pub use comparison::comparison_report;
 pub use exploration::{exploration_report, sweep_report, training_report};
 pub use files::{activations_report, analysis_report, probe_report, sample_report, tensors_report};
-pub use reproduction::{PAGE_MARK, experiments_report, reproduction_page, reproduction_report};
 pub use optimum::{loss_report, optimum_report};
+pub use reproduction::{PAGE_MARK, experiments_report, reproduction_page, reproduction_report};
 
 use superposition_viz::format_number;
 
