@@ -1,14 +1,21 @@
 //! What several experiments share: who is cited, and the population loss of fixed weights.
 
+use std::ops::ControlFlow;
+
 use rand::Rng as _;
 use rand_chacha::ChaCha8Rng;
 use superposition_analysis::faer::Mat;
+use superposition_model::population::PopulationObjective;
 use superposition_model::{Dimensions, FeatureDistribution, ToyModel, ToyModelConfig};
+use superposition_train::optimum::{
+    Basin, MinimizeOptions, Minimized, Objective, OptimumOptions, Symmetry, minimize, optimum,
+};
 use superposition_viz::Scale;
 use superposition_viz::svg::{Axis, Figure, Grid, Panel, Series};
 
 use super::geometry::dot;
 use crate::LabError;
+use crate::reproduce::Context;
 
 pub(super) const TMS: &str = "Elhage et al. 2022, Toy Models of Superposition";
 
@@ -174,4 +181,52 @@ pub(super) fn reconstruct(w: &Mat<f64>, b: &[f64], x: &[f64]) -> Vec<f64> {
 /// A sum of twelve uniform values less 6: mean 0, variance 1, near enough to a normal value for a direction.
 pub(super) fn bell(rng: &mut ChaCha8Rng) -> f64 {
     (0..12).map(|_| uniform(rng)).sum::<f64>() - 6.0
+}
+
+/// The population loss of toy models with ReLU outputs and importance 1, mean over features, as a function of W and b.
+pub(super) fn objective(
+    n_features: usize,
+    n_hidden: usize,
+    distribution: FeatureDistribution,
+) -> Result<PopulationObjective, LabError> {
+    let config = ToyModelConfig::new(Dimensions {
+        n_features,
+        n_hidden,
+    });
+    let importance = vec![1.0; n_features];
+    Ok(PopulationObjective::new(config, distribution, &importance)?)
+}
+
+/// The critical points below `n_starts` random starts and the given ones, the lowest first.
+pub(super) fn basins(
+    context: &Context<'_>,
+    objective: &PopulationObjective,
+    given: &[Vec<f64>],
+    n_starts: usize,
+) -> Result<Vec<Basin>, LabError> {
+    let symmetry = Symmetry::new(
+        *objective.config(),
+        objective.distribution(),
+        objective.importance(),
+    )?;
+    let options = OptimumOptions::default()
+        .with_n_starts(n_starts)
+        .with_max_hessian_parameters(0);
+    let found = optimum(
+        objective,
+        &symmetry,
+        given,
+        &options,
+        context.threads(),
+        &|_| ControlFlow::Continue(()),
+    )?;
+    Ok(found.basins)
+}
+
+/// Where the descent from `start` ends.
+pub(super) fn settle<O: Objective>(objective: &O, start: &[f64]) -> Minimized {
+    let options = MinimizeOptions::default();
+    minimize(objective, start, &options, &mut |_| {
+        ControlFlow::Continue(())
+    })
 }
