@@ -15,7 +15,7 @@ mod x16_quadratic_model;
 mod x17_two_features;
 mod x18_allocation;
 mod x19_blocks;
-mod x1_decomposition;
+mod x1_active_counts;
 mod x20_memorisation;
 mod x21_limits;
 mod x22_adversary;
@@ -31,8 +31,8 @@ mod x9_one_active;
 use super::Experiment;
 
 pub(super) const ROWS: &[&Experiment] = &[
-    &x1_decomposition::EXPERIMENT,
     &x2_linear::EXPERIMENT,
+    &x1_active_counts::EXPERIMENT,
     &x3_thomson::EXPERIMENT,
     &x4_phases_of_two::EXPERIMENT,
     &x5_phases_of_three::EXPERIMENT,

@@ -13,7 +13,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X10",
         claim: "regular polygons are critical points; 5 to 8 corners with every neighbour of positive cosine active, 9, 10, 11 and 13 not so",
         source: C23,
-        section: "k-gons as critical points; the table of k-gons in the appendix",
+        section: "regular k-gons as critical points of the potential",
         config: "m = 2, c features of importance 1, one active; Newton in norm and bias from 88 starts, the Hessian in all parameters",
         measured: "norm, bias, loss and negative eigenvalues of the lowest regular c-gon, c = 4..13; losses with dead features",
         seeds: &[],

@@ -17,7 +17,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X16",
         claim: "the quadratic model: Var(error) = K sum (v_i - G_ii)^2 + 2 sum over i != j of G_ij^2, K = kurtosis - 1; at the optimum shared features have equal marginal benefits and capacities sum to m",
         source: SJB,
-        section: "sections 2 and 3: the model, optimal capacity allocation",
+        section: "the quadratic toy model and its optimal capacity allocation",
         config: "variance: n = 5, m = 2, random W, kurtosis 4, 2,000,000 samples; optimum: n = 10, m = 3, v_i = 0.8^i, kurtosis 4, best of 20 starts by the gradient",
         measured: "sample variance, spread of the marginal benefits, sum of the capacities, loss beside sum of L_i(C_i)",
         seeds: &[16],

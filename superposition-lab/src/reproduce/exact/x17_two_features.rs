@@ -19,7 +19,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X17",
         claim: "two features in one dimension: the second is represented iff v_2/v_1 > 2/(kurtosis - 1); at kurtosis 3 nothing is shared; C_1 = (K v_1 - 2 v_2)/((K - 2)(v_1 + v_2))",
         source: SJB,
-        section: "section 3: the phase diagram of two features",
+        section: "phase diagram of two features in the quadratic toy model",
         config: "n = 2, m = 1, kurtosis 3.5 to 20; bisection on whether W = [sqrt v_1, e] has a lower loss than W = [sqrt v_1, 0]; best of 10 starts at kurtosis 6",
         measured: "the ratio v_2/v_1 of the boundary, capacities by search",
         seeds: &[17],

@@ -17,7 +17,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X18",
         claim: "capacity is allocated as (1, 1, 1, 0, ...) at kurtosis 2 and 3, (1, 1, .778, .222, 0, ...) at 4, over more features at 6 and 12",
         source: SJB,
-        section: "section 3: optimal capacity allocation",
+        section: "optimal capacity allocation in the quadratic toy model",
         config: "n = 10, m = 3, v_i = 0.8^i, kurtosis 2, 3, 4, 6, 12; best W of 20 starts by the gradient of the loss",
         measured: "capacities (feature dimensionalities) of the W found",
         seeds: &[18],

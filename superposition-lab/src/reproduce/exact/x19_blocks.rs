@@ -19,7 +19,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X19",
         claim: "the D_i sum to the rank iff W^T W splits into orthogonal blocks, each a multiple of a projection; then sum of D_i w_i w_i^T / norm^2 = I",
         source: SJB,
-        section: "section 4: efficient matrices are block-semi-orthogonal",
+        section: "geometry of efficient embeddings: block-semi-orthogonal matrices",
         config: "planted: a pentagon, a tetrahedron of norm 2 and a digon in 6 dimensions, shuffled and turned; trained: the quadratic model, n = 10, m = 3, kurtosis 4; random: 11 features in 6 dimensions",
         measured: "blocks found, rank less the sum of D_i, the largest element of sum D_i w_i w_i^T / norm^2 - I",
         seeds: &[19],

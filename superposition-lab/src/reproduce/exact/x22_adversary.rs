@@ -16,7 +16,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X22",
         claim: "in the linear region the attack of a given norm that changes output i most is along G_i, by norm(G_i) times its own",
         source: TMS,
-        section: "The Relationship to Adversarial Robustness",
+        section: "Relationship to Adversarial Robustness",
         config: "a pentagon of norm 1.17 and 40 random W of 2..12 features in 1..4 dimensions; attacks of norm 0.01 on an output at 0.5: 2,000 random ones and 2,000 small changes of the best",
         measured: "the largest change of the output by any attack tried, over that along G_i",
         seeds: &[22],

@@ -17,7 +17,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X3",
         claim: "with unit norms, b = 0 and one active feature the loss is a Thomson problem",
         source: TMS,
-        section: "The Geometry of Superposition: uniform superposition as a Thomson problem",
+        section: "The Geometry of Superposition: the Thomson problem",
         config: "energy E_i = sum over j != i of ReLU(W_i.W_j)^2 of cross-polytopes (n <= 2m), pentagon, hexagon; lowest of 50 starts in the plane",
         measured: "energy per feature",
         seeds: &[0],

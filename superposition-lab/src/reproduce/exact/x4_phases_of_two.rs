@@ -14,7 +14,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X4",
         claim: "n = 2, m = 1: the phases of fixed weights are the extra feature dropped, the first dropped, and an antipodal pair",
         source: TMS,
-        section: "Demonstrating Superposition: phase diagram, theoretical",
+        section: "Superposition as a Phase Change: the theoretical diagram",
         config: "W = [1, 0], [0, 1] with bias p/2 of the dropped feature, and [1, -1] with b = 0; relative importance r in 0.1..10 and p in 0.01..1, logarithmic, 64 x 64 cells",
         measured: "the population loss of each solution, the best in each cell, the boundaries",
         seeds: &[],

@@ -14,7 +14,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X5",
         claim: "n = 3, m = 2: four fixed solutions, whose boundaries meet at r = 1, p = 4/7",
         source: TMS,
-        section: "Demonstrating Superposition: phase diagram, theoretical",
+        section: "Superposition as a Phase Change: the theoretical diagram",
         config: "importances 1, 1 and r; the extra feature or the first dropped (bias p/2), the extra feature antipodal to the first, or the first two antipodal (b = 0); 32 x 32 cells, r in 0.1..10, p in 0.01..1, logarithmic",
         measured: "the population loss of each solution, the best in each cell, the boundaries",
         seeds: &[],

@@ -18,7 +18,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "X9",
         claim: "with one active feature the loss is L = H/(3c) in closed form for any W and b",
         source: C23,
-        section: "the potential of the toy model, its derivation in the appendix",
+        section: "the potential of the toy model in closed form",
         config: "1,000 random (W, b), c = 2..6 features in m = 1..3 dimensions, entries in (-3/2, 3/2), importances in (0, 2)",
         measured: "the largest difference from adaptive quadrature, and from the toy model's population loss",
         seeds: &[9],
