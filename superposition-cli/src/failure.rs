@@ -65,6 +65,9 @@ impl From<LabError> for Failure {
             | LabError::Analysis(AnalysisError::InvalidOption { .. })
             | LabError::Probe(ProbeError::InvalidOption { .. }) => Self::Usage(error.into()),
             LabError::Io(error) => error.into(),
+            LabError::OtherResults { .. } => Self::Failed(anyhow::anyhow!(
+                "{error}: choose another folder, or add --force to compute its results again"
+            )),
             _ => Self::Failed(error.into()),
         }
     }

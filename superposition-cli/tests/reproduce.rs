@@ -25,7 +25,7 @@ fn results_are_printed_kept_and_taken_again() {
 
     folder
         .run("reproduce X3 --full --out out")
-        .fails(1, &["quick preset", "X3.json"]);
+        .fails(1, &["quick preset", "X3.json", "--force"]);
     folder.write("mine.md", b"mine");
     folder
         .run("reproduce X3 --page mine.md")

@@ -1,7 +1,5 @@
 //! Reproductions as a table, and as a page for a repository.
 
-use std::fmt::Write as _;
-
 use superposition_viz::{TextStyle, format_number, key_values, section, table};
 
 use super::pair;
@@ -22,7 +20,7 @@ pub fn reproduction_report(document: &ReproductionDocument, style: &TextStyle) -
                 if check.holds { "pass" } else { "FAIL" }.to_owned(),
                 check.name.clone(),
                 check.measured_text(),
-                check.expected.to_string(),
+                expected_text(check),
                 first(row.verdict.to_string()),
                 first(seconds(row)),
             ]);
@@ -137,7 +135,7 @@ pub fn reproduction_page(document: &ReproductionDocument) -> String {
         let (measured, expected) = check.map_or_else(Default::default, |check| {
             (
                 format!("{}: {}", check.name, check.measured_text()),
-                check.expected.to_string(),
+                expected_text(check),
             )
         });
         line(format!(
@@ -194,19 +192,26 @@ pub fn reproduction_page(document: &ReproductionDocument) -> String {
 }
 
 fn check_line(prefix: &str, check: &Check, outcome: &str) -> String {
-    let mut expected = check.expected.to_string();
-    if let Some(published) = check.published {
-        write!(expected, " (published: {})", format_number(published, 6))
-            .expect("writing to a string");
-    }
     format!(
         "| {} | {} | {} | {} | {} | {outcome} |",
         cell(&format!("{prefix}{}", check.name)),
         check.measured_text(),
         check.precision,
-        cell(&expected),
+        cell(&expected_text(check)),
         cell(&check.reason),
     )
+}
+
+/// What a value must be, beside the published one where that is another.
+fn expected_text(check: &Check) -> String {
+    match check.published {
+        Some(value) => format!(
+            "{} (published: {})",
+            check.expected,
+            format_number(value, 6)
+        ),
+        None => check.expected.to_string(),
+    }
 }
 
 /// Text inside a table of Markdown.
