@@ -55,7 +55,8 @@ pub struct SemiOrthogonalBlocks {
 /// // A digon of norm 2 and a feature of its own; then the same with a digon out of balance.
 /// let found = semi_orthogonal_blocks(from_columns(&[2.0, 0.0, 0.0, 1.0, -2.0, 0.0], 2, 3), 1e-9)?;
 /// assert!(found.is_semi_orthogonal);
-/// assert_eq!((found.blocks[0].features.as_slice(), found.blocks[0].scale), ([0, 2].as_slice(), 8.0));
+/// assert_eq!(found.blocks[0].features, [0, 2]);
+/// assert!((found.blocks[0].scale - 8.0).abs() < 1e-12);
 /// assert_eq!(found.total_dimensionality, found.rank as f64);
 /// let skew = semi_orthogonal_blocks(from_columns(&[2.0, 0.0, 0.0, 1.0, -2.0, 1.0], 2, 3), 1e-9)?;
 /// assert!(!skew.is_semi_orthogonal && skew.total_dimensionality < 1.9);
