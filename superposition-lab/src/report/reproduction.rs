@@ -158,7 +158,14 @@ pub fn reproduction_page(document: &ReproductionDocument) -> String {
             row.source,
             row.section
         ));
-        line(format!("Computed: {}.", row.config));
+        line(format!(
+            "Computed: {}. Measured: {}.",
+            row.config, row.measured
+        ));
+        line(format!(
+            "It may take {} s on two cores.",
+            format_number(row.expected_seconds, 2)
+        ));
         if !row.seeds.is_empty() {
             let seeds: Vec<String> = row.seeds.iter().map(u64::to_string).collect();
             line(format!("Seeds: {}.", seeds.join(", ")));

@@ -1,12 +1,13 @@
 //! X10: regular polygons as critical points of the loss of one active feature.
 
+use superposition_viz::svg::{Aspect, Axis, Figure, Panel, Series};
+
 use super::one_active::{OneActive, critical_polygons, eigenvalues, polygon_parameters};
 use super::support::C23;
 use crate::LabError;
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
 };
-use superposition_viz::svg::{Aspect, Axis, Figure, Panel, Series};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     definition: Definition {

@@ -1,6 +1,8 @@
 //! X13: learning coefficients of minimally singular polygons, by the rank of the Hessian.
 
 use superposition_analysis::spectrum;
+use superposition_viz::Scale;
+use superposition_viz::svg::{Axis, Figure, Panel, Series};
 
 use super::one_active::{OneActive, critical_polygons, polygon_parameters};
 use super::support::C23;
@@ -8,8 +10,6 @@ use crate::LabError;
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
 };
-use superposition_viz::Scale;
-use superposition_viz::svg::{Axis, Figure, Panel, Series};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     definition: Definition {

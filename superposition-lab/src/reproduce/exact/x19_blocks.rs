@@ -90,7 +90,7 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
         Ok(Check::new(
             format!("{name}: rank less the sum of D_i"),
             w.nrows() as f64 - found.total_dimensionality,
-            Precision::Exact,
+            Precision::Deterministic { error: tolerance },
             Expected::Equals {
                 value: 0.0,
                 tolerance,
@@ -114,7 +114,7 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
         findings.check(Check::new(
             format!("{name}: largest element of sum of D_i w_i w_i^T / norm^2 - I"),
             off_identity(w),
-            Precision::Exact,
+            Precision::Deterministic { error: tolerance },
             Expected::AtMost { value: tolerance },
             "the projections of the blocks sum to I",
         ));

@@ -6,6 +6,7 @@ use superposition_analysis::faer::Mat;
 use superposition_model::{
     Dimensions, FeatureDistribution, FeatureProbability, ToyModel, ToyModelConfig,
 };
+use superposition_viz::svg::{Axis, Figure, Panel, Series};
 
 use super::one_active::OneActive;
 use super::support::{TMS, uniform};
@@ -13,7 +14,6 @@ use crate::LabError;
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
 };
-use superposition_viz::svg::{Axis, Figure, Panel, Series};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     definition: Definition {

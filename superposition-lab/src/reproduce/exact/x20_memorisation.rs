@@ -3,13 +3,13 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use superposition_analysis::faer::Mat;
+use superposition_viz::svg::{Aspect, Axis, Figure, Panel, Series};
 
 use super::support::{reconstruct, uniform};
 use crate::LabError;
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
 };
-use superposition_viz::svg::{Aspect, Axis, Figure, Panel, Series};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     definition: Definition {

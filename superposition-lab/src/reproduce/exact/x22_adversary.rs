@@ -92,7 +92,7 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
         Check::new(
             "largest change by an attack tried, over that of the attack in question",
             ratio,
-            Precision::Exact,
+            Precision::Deterministic { error: 1e-9 },
             Expected::AtMost { value: 1.0 + 1e-9 },
             "Cauchy-Schwarz; rounding of changes near 0.01",
         )
@@ -101,14 +101,14 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
     findings.check(Check::new(
         "smallest of these ratios: the search comes near",
         lowest,
-        Precision::Exact,
+        Precision::Deterministic { error: 1e-9 },
         Expected::AtLeast { value: 0.95 },
         "a search that finds nothing would prove nothing",
     ));
     findings.check(Check::new(
         "change along G_i over 0.01 norm(G_i), less 1",
         off,
-        Precision::Exact,
+        Precision::Deterministic { error: 1e-9 },
         Expected::AtMost { value: 1e-9 },
         "linear there; rounding",
     ));

@@ -4,6 +4,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng as _;
 use superposition_analysis::faer::Mat;
 use superposition_model::{FeatureDistribution, FeatureProbability, FeatureSets};
+use superposition_viz::svg::{Aspect, Axis, Figure, Panel, Series};
 
 use super::geometry::{cross_polytope, gram, polygon};
 use super::support::{TMS, population_loss_sum, uniform};
@@ -145,6 +146,7 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
         context.progress((k + 1) as f64 / 3.0)?;
     }
 
+    findings.figure("", figure());
     let mut angles: Vec<f64> = (0..5)
         .map(|i| std::f64::consts::TAU * f64::from(i) / 5.0)
         .collect();
@@ -154,4 +156,24 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
         of_pentagon(energy(&circle(&angles))),
     );
     Ok(findings)
+}
+
+fn figure() -> String {
+    let figure = Figure::new("Unit vectors in the plane of the least energy found");
+    (4..=6)
+        .fold(figure, |figure, n| {
+            let w = polygon(n);
+            let axis = |name| Axis::new(name).with_range(-1.2, 1.2);
+            let tips = (0..n).map(|i| [w[(0, i)], w[(1, i)]]).collect();
+            figure.with_panel(
+                Panel::new(
+                    format!("n = {n}: energy {:.6} per feature", energy(&w)),
+                    axis("hidden dimension 0"),
+                    axis("hidden dimension 1"),
+                )
+                .with_aspect(Aspect::Equal)
+                .with_series(Series::arrows("W_i", tips)),
+            )
+        })
+        .render()
 }

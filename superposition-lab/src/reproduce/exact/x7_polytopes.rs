@@ -2,6 +2,7 @@
 
 use superposition_analysis::faer::Mat;
 use superposition_analysis::{PolytopeOptions, feature_dimensionality, polytopes};
+use superposition_viz::svg::{Axis, Figure, Panel, Series};
 
 use super::geometry::{cross_polytope, polygon, simplex, square_antiprism, tegum};
 use super::support::TMS;
@@ -9,7 +10,6 @@ use crate::LabError;
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
 };
-use superposition_viz::svg::{Axis, Figure, Panel, Series};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     definition: Definition {
