@@ -117,6 +117,18 @@ fn a_row_without_a_failing_control_does_not_pass() {
     assert!(!findings(&[1.0, 1.2], &[2.0]), "a check failed");
     assert!(!findings(&[1.0], &[2.0, 1.0]), "a control held");
     assert!(!findings(&[1.0], &[]) && !findings(&[], &[2.0]));
+    let count = Expected::Equals {
+        value: 3.0,
+        tolerance: 0.0,
+    };
+    let counted = Check::new("corners", 284.0, Precision::Exact, count, "by hand");
+    assert_eq!(
+        (counted.measured_text(), count.to_string()),
+        ("284".to_owned(), "3".to_owned())
+    );
+    let published = check(1.0).with_published(1.25);
+    assert_eq!(published.measured_text(), "1.00000");
+    assert_eq!(published.published, Some(1.25));
     let undefined = check(f64::NAN);
     assert!(!undefined.holds && undefined.measured.is_none());
     assert!(!check(f64::INFINITY).holds);

@@ -120,10 +120,11 @@ impl fmt::Display for Expected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let number = |value: f64| format_number(value, DIGITS);
         match *self {
+            // A count.
             Self::Equals {
                 value,
                 tolerance: 0.0,
-            } => f.write_str(&number(value)),
+            } => write!(f, "{value}"),
             Self::Equals { value, tolerance } => {
                 write!(f, "{} +- {}", number(value), format_number(tolerance, 1))
             }
@@ -182,13 +183,14 @@ impl Check {
         self
     }
 
-    /// The measured value as text.
+    /// The measured value as text: as it is where it must be met exactly, else six digits.
     #[must_use]
     pub fn measured_text(&self) -> String {
-        self.measured.map_or_else(
-            || "not finite".to_owned(),
-            |value| format_number(value, DIGITS),
-        )
+        match (self.measured, self.expected) {
+            (None, _) => "not finite".to_owned(),
+            (Some(value), Expected::Equals { tolerance: 0.0, .. }) => value.to_string(),
+            (Some(value), _) => format_number(value, DIGITS),
+        }
     }
 }
 
