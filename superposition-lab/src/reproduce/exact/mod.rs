@@ -31,8 +31,8 @@ mod x9_one_active;
 use super::Experiment;
 
 pub(super) const ROWS: &[&Experiment] = &[
-    &x2_linear::EXPERIMENT,
     &x1_active_counts::EXPERIMENT,
+    &x2_linear::EXPERIMENT,
     &x3_thomson::EXPERIMENT,
     &x4_phases_of_two::EXPERIMENT,
     &x5_phases_of_three::EXPERIMENT,
