@@ -152,6 +152,8 @@ pub struct BasinSummary {
     pub n_starts: usize,
     /// Of those, how many ended here.
     pub n_further: usize,
+    /// How many different models of equal loss were found here: more than one only where they are degenerate.
+    pub n_different: usize,
     /// The components of its represented features by name.
     pub geometry: String,
     /// Features with a norm above 0.5.
@@ -264,6 +266,7 @@ impl BasinSummary {
             loss_sum: loss * n as f64,
             n_starts: basin.starts.len(),
             n_further: basin.n_further,
+            n_different: basin.n_different,
             geometry: geometry(w)?,
             n_represented: n_represented(w, TOY_MIN_NORM),
             gradient_norm: basin.lowest.gradient_norm,

@@ -286,3 +286,28 @@ fn outputs_that_are_never_on_are_started_again() {
         None
     );
 }
+
+/// Three pairs of always co-active features in a plane at p = 0.4: the lowest has a pair alone in its dimension, whose outputs are exactly at
+/// the kink of ReLU, with bias 0, whenever it is not active.
+#[test]
+fn a_minimum_on_a_kink_is_no_saddle() {
+    let mut problem = Problem::new(6, 2, 0.4);
+    let sets = FeatureSets::Correlated { set_size: 2 };
+    problem.distribution = problem.distribution.with_sets(sets).unwrap();
+    let found = problem.optimum(&[], OptimumOptions::default().with_n_starts(40));
+    let best = found.best().unwrap();
+    let (_, b) = norms_and_biases(&best.lowest.x, 6, 2);
+    assert_eq!(b.iter().filter(|b| b.abs() < 1e-7).count(), 2, "{best:?}");
+    let curvature = best.curvature.as_ref().unwrap();
+    assert_ne!(curvature.critical_point, CriticalPoint::Saddle, "{best:?}");
+    assert_eq!(curvature.n_symmetric, 1);
+    // It is lower than what is around it.
+    let objective = problem.objective();
+    for k in 0..best.lowest.x.len() {
+        for step in [1e-3, -1e-3] {
+            let mut moved = best.lowest.x.clone();
+            moved[k] += step;
+            assert!(objective.value(&moved).value > best.value(), "{k} {step}");
+        }
+    }
+}

@@ -71,8 +71,8 @@ pub fn hessian<O: Objective + ?Sized>(objective: &O, x: &[f64]) -> Mat<f64> {
 pub enum CriticalPoint {
     /// A minimum, isolated but for the directions along which the model stays the same.
     Minimum,
-    /// No direction leads down, but more directions are flat than the symmetry explains: second derivatives do not decide
-    /// whether it is a minimum, or part of a valley of equally good models.
+    /// No direction leads down, but more directions are flat than the symmetry explains, or the second derivatives jump: they do not
+    /// decide whether it is a minimum, or part of a valley of equally good models.
     Degenerate,
     /// Some direction leads down.
     Saddle,
@@ -91,7 +91,7 @@ pub struct Curvature {
     pub n_negative: usize,
     /// How many count as 0.
     pub n_flat: usize,
-    /// How many of these the symmetry explains: the dimension of the orbit of equal models.
+    /// How many of these the symmetry explains: the directions along which the model stays the same.
     pub n_symmetric: usize,
     /// How many do not count as 0.
     pub rank: usize,
@@ -100,40 +100,53 @@ pub struct Curvature {
 }
 
 impl Curvature {
-    /// Reads the spectrum of a symmetric matrix, counting as 0 what is at most `flat_tolerance` times the largest
-    /// eigenvalue in size. `n_symmetric` directions are flat because the model stays the same along them
-    /// ([`Symmetry::orbit_dimension`](super::Symmetry::orbit_dimension)).
+    /// Reads the spectrum of a Hessian, P x P, counting as 0 what is at most `flat_tolerance` times the largest eigenvalue in
+    /// size.
+    ///
+    /// Along `symmetric`, P x d with orthonormal columns, the model stays the same
+    /// ([`Symmetry::orbit_directions`](super::Symmetry::orbit_directions)): there the Hessian is taken to be 0, as it is at a critical point, whatever rounding
+    /// and kinks make of it.
     ///
     /// Costs `$O(P^3)$`.
     ///
     /// ```
-    /// use superposition_train::faer::mat;
+    /// use superposition_train::faer::{Mat, mat};
     /// use superposition_train::optimum::{CriticalPoint, Curvature};
     ///
-    /// let curvature = Curvature::new(mat![[2.0, 0.0], [0.0, 1e-12]].as_ref(), 1, 1e-6);
+    /// let hessian = mat![[2.0, 0.0], [0.0, 1e-12]];
+    /// let curvature = Curvature::new(hessian.as_ref(), mat![[0.0], [1.0]].as_ref(), 1e-6);
     /// assert_eq!((curvature.rank, curvature.n_flat), (1, 1));
     /// assert_eq!(curvature.critical_point, CriticalPoint::Minimum);
-    /// let unexplained = Curvature::new(mat![[2.0, 0.0], [0.0, 1e-12]].as_ref(), 0, 1e-6);
+    /// let unexplained = Curvature::new(hessian.as_ref(), Mat::zeros(2, 0).as_ref(), 1e-6);
     /// assert_eq!(unexplained.critical_point, CriticalPoint::Degenerate);
     /// ```
     ///
     /// # Panics
-    /// If the matrix is not square.
+    /// If the matrix is not square, or `symmetric` does not have as many rows.
     #[must_use]
     #[track_caller]
-    pub fn new(hessian: MatRef<'_, f64>, n_symmetric: usize, flat_tolerance: f64) -> Self {
-        Self::with_descent(hessian, n_symmetric, flat_tolerance).0
+    pub fn new(hessian: MatRef<'_, f64>, symmetric: MatRef<'_, f64>, flat_tolerance: f64) -> Self {
+        Self::with_descent(hessian, symmetric, flat_tolerance).0
     }
 
     /// The same, and the direction of the most negative curvature of a saddle.
+    #[track_caller]
     pub(super) fn with_descent(
         hessian: MatRef<'_, f64>,
-        n_symmetric: usize,
+        symmetric: MatRef<'_, f64>,
         flat_tolerance: f64,
     ) -> (Self, Option<Vec<f64>>) {
         let (n, n_columns) = hessian.shape();
         assert!(n == n_columns, "the Hessian is {n} x {n_columns}");
-        let (eigenvalues, vectors) = symmetric_eigen(hessian);
+        assert!(
+            symmetric.nrows() == n,
+            "the Hessian is {n} x {n} and symmetric {} x {}",
+            symmetric.nrows(),
+            symmetric.ncols()
+        );
+        let n_symmetric = symmetric.ncols();
+        let hessian = without(hessian, symmetric);
+        let (eigenvalues, vectors) = symmetric_eigen(hessian.as_ref());
         let largest = eigenvalues.iter().fold(0.0_f64, |l, v| v.abs().max(l));
         let threshold = flat_tolerance * largest;
         let n_negative = eigenvalues.iter().filter(|&&v| v < -threshold).count();
@@ -157,4 +170,24 @@ impl Curvature {
         };
         (curvature, down)
     }
+}
+
+/// `$P H P$`, where P projects on what is orthogonal to the columns of q.
+fn without(h: MatRef<'_, f64>, q: MatRef<'_, f64>) -> Mat<f64> {
+    let mut h = h.to_owned();
+    // Once from the rows and once from the columns; in between h is not symmetric.
+    for _ in 0..2 {
+        for column in 0..h.ncols() {
+            let column = h.col_as_slice_mut(column);
+            for k in 0..q.ncols() {
+                let along: f64 = q.col(k).iter().zip(&*column).map(|(q, h)| q * h).sum();
+                column
+                    .iter_mut()
+                    .zip(q.col(k).iter())
+                    .for_each(|(h, q)| *h -= along * q);
+            }
+        }
+        h = h.transpose().to_owned();
+    }
+    h
 }

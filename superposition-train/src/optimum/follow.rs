@@ -2,6 +2,8 @@
 
 use std::ops::ControlFlow;
 
+use faer::Mat;
+
 use super::curvature::FLAT;
 use super::{
     Curvature, MinimizeOptions, MinimizeProgress, MinimizeStop, Minimized, Objective, hessian,
@@ -315,9 +317,11 @@ fn point_at<O: Objective>(
     options: &FollowOptions,
 ) -> BranchPoint {
     let hessian = hessian(&family(parameter), &found.x);
+    let none = Mat::zeros(found.x.len(), 0);
+    let curvature = Curvature::new(hessian.as_ref(), none.as_ref(), options.flat_tolerance);
     BranchPoint {
         slope: slope(family, parameter, &found.x, range),
-        n_negative: Curvature::new(hessian.as_ref(), 0, options.flat_tolerance).n_negative,
+        n_negative: curvature.n_negative,
         parameter,
         found,
     }

@@ -169,6 +169,8 @@ pub struct Basin {
     pub starts: Vec<usize>,
     /// How many further descents ended here: from saddles, and from where [`Objective::restart`] leads.
     pub n_further: usize,
+    /// How many different models were found here: more than one only where they are [`CriticalPoint::Degenerate`], with equal loss and rank.
+    pub n_different: usize,
     /// The spectrum of the Hessian; none with too many parameters, or where the search was ended before.
     pub curvature: Option<Curvature>,
 }
@@ -178,6 +180,12 @@ impl Basin {
     #[must_use]
     pub fn value(&self) -> f64 {
         self.lowest.value
+    }
+
+    /// Whether a value is this one, to within the tolerance.
+    fn is_as_low_as(&self, value: f64, options: &OptimumOptions) -> bool {
+        let size = self.value().abs().max(1e-6);
+        (self.value() - value).abs() <= options.loss_tolerance * size
     }
 
     /// Whether some direction is known to lead down from here.
@@ -220,8 +228,9 @@ impl Optimum {
 /// descents are made, one to each side of its steepest direction, and from any basin one where [`Objective::restart`] leads; and so on for
 /// what these find, three times.
 ///
-/// Where the optimum is a continuum of different models (a linear model with equal importances, whose optima are all subspaces),
-/// every start finds another: they are listed one by one, with [`CriticalPoint::Degenerate`].
+/// Where an optimum is a continuum of different models (a linear model with equal importances has all subspaces, an output that is
+/// never on any lower bias), every start finds another: those of equal loss and rank that are [`CriticalPoint::Degenerate`] are taken for one basin, of
+/// [`n_different`](Basin::n_different) models.
 ///
 /// `observe` is called at every step from the thread of the descent; `Break` ends all. Up to that, the outcome does not
 /// depend on the number of threads; it passes through faer and is promised on one instruction set.
@@ -281,7 +290,7 @@ pub fn optimum<O: Objective + Sync + ?Sized>(
     };
     let mut basins: Vec<Basin> = Vec::new();
     let found = crew.descend(&starts);
-    let origins = (0..).map(Some);
+    let origins = (0..).map(Origin::Start);
     gather(
         &mut basins,
         found.into_iter().zip(origins),
@@ -296,8 +305,11 @@ pub fn optimum<O: Objective + Sync + ?Sized>(
         } else {
             vec![None; new.len()]
         };
-        let leave = |(basin, down): (&Basin, &Option<Vec<f64>>)| crew.leave(basin, down.as_deref());
-        let offs: Vec<Vec<f64>> = new.iter().zip(&downs).flat_map(leave).collect();
+        let (mut offs, mut origins) = (Vec::new(), Vec::new());
+        for (index, (basin, down)) in (n_seen..).zip(new.iter().zip(&downs)) {
+            offs.extend(crew.leave(basin, down.as_deref()));
+            origins.resize(offs.len(), Origin::Basin(index));
+        }
         n_seen = basins.len();
         if offs.is_empty() || round == MAX_ROUNDS {
             break;
@@ -305,10 +317,10 @@ pub fn optimum<O: Objective + Sync + ?Sized>(
         n_further += offs.len();
         crew.n_descents.fetch_add(offs.len(), Ordering::Relaxed);
         let found = crew.descend(&offs).into_iter();
-        let origins = std::iter::repeat(None);
         gather(&mut basins, found.zip(origins), symmetry, options);
     }
     basins.sort_by(|a, b| a.value().total_cmp(&b.value()));
+    let basins = families(basins, options);
     Ok(Optimum {
         basins,
         n_starts: starts.len(),
@@ -317,51 +329,89 @@ pub fn optimum<O: Objective + Sync + ?Sized>(
     })
 }
 
+/// Where a descent started.
+#[derive(Clone, Copy)]
+enum Origin {
+    Start(usize),
+    Basin(usize),
+}
+
 /// Puts what was found where it belongs, the earlier first; what was interrupted or not finite is left out.
 fn gather(
     basins: &mut Vec<Basin>,
-    found: impl Iterator<Item = (Minimized, Option<usize>)>,
+    found: impl Iterator<Item = (Minimized, Origin)>,
     symmetry: &Symmetry,
     options: &OptimumOptions,
 ) {
-    for (found, start) in found {
+    for (found, origin) in found {
         if matches!(
             found.stop,
             MinimizeStop::NotFinite | MinimizeStop::Interrupted
         ) {
             continue;
         }
-        let same = basins.iter_mut().find(|basin| {
-            let difference = (basin.value() - found.value).abs();
-            let size = basin.value().abs().max(1e-6);
-            difference <= options.loss_tolerance * size
+        let same = basins.iter().position(|basin| {
+            basin.is_as_low_as(found.value, options)
                 && symmetry
                     .permutation(&basin.lowest.x, &found.x, options.geometry_tolerance)
                     .is_some()
         });
-        let basin = match same {
-            Some(basin) => {
-                // Once read, a basin stays as it is: all in it are equal but for rounding.
-                if basin.curvature.is_none() && found.value < basin.value() {
-                    basin.lowest = found;
+        let index = same.unwrap_or(basins.len());
+        match basins.get_mut(index) {
+            None => basins.push(Basin {
+                lowest: found,
+                starts: Vec::new(),
+                n_further: 0,
+                n_different: 1,
+                curvature: None,
+            }),
+            // Once read, a basin stays as it is: all in it are equal but for rounding.
+            Some(basin) if basin.curvature.is_none() && found.value < basin.value() => {
+                basin.lowest = found;
+            }
+            Some(_) => {}
+        }
+        let basin = &mut basins[index];
+        match origin {
+            Origin::Start(start) => basin.starts.push(start),
+            Origin::Basin(from) => {
+                basin.n_further += 1;
+                // What a descent along the steepest direction comes back to is no saddle, whatever differences over a kink say.
+                if from == index
+                    && let Some(curvature) = &mut basin.curvature
+                    && curvature.critical_point == CriticalPoint::Saddle
+                {
+                    curvature.critical_point = CriticalPoint::Degenerate;
                 }
-                basin
             }
-            None => {
-                basins.push(Basin {
-                    lowest: found,
-                    starts: Vec::new(),
-                    n_further: 0,
-                    curvature: None,
-                });
-                basins.last_mut().expect("one was pushed")
-            }
-        };
-        match start {
-            Some(start) => basin.starts.push(start),
-            None => basin.n_further += 1,
         }
     }
+}
+
+/// Basins, lowest first, of which those that are degenerate with equal loss and rank are made one.
+fn families(basins: Vec<Basin>, options: &OptimumOptions) -> Vec<Basin> {
+    let flat_rank = |basin: &Basin| {
+        let curvature = basin.curvature.as_ref()?;
+        (curvature.critical_point == CriticalPoint::Degenerate).then_some(curvature.rank)
+    };
+    let mut families: Vec<Basin> = Vec::new();
+    for basin in basins {
+        let same = families.iter_mut().find(|family| {
+            flat_rank(family).is_some()
+                && flat_rank(family) == flat_rank(&basin)
+                && family.is_as_low_as(basin.value(), options)
+        });
+        match same {
+            None => families.push(basin),
+            Some(family) => {
+                family.starts.extend(basin.starts);
+                family.starts.sort_unstable();
+                family.n_further += basin.n_further;
+                family.n_different += basin.n_different;
+            }
+        }
+    }
+    families
 }
 
 /// Threads that work for one search.
@@ -413,8 +463,8 @@ impl<O: Objective + Sync + ?Sized> Crew<'_, O> {
             }
             let x = &basin.lowest.x;
             let hessian = hessian(self.objective, x);
-            let n_symmetric = symmetry.orbit_dimension(x);
-            let read = Curvature::with_descent(hessian.as_ref(), n_symmetric, flat_tolerance);
+            let orbit = symmetry.orbit_directions(x);
+            let read = Curvature::with_descent(hessian.as_ref(), orbit.as_ref(), flat_tolerance);
             Some(read)
         });
         let pairs = basins.iter_mut().zip(read);

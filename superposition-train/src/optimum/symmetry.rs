@@ -1,9 +1,12 @@
 //! Which parameters mean the same model.
 
+use faer::Mat;
 use superposition_model::{
     Coupling, FeatureDistribution, FeatureSets, ModelError, ParameterLayout, ToyModel,
     ToyModelConfig,
 };
+
+use super::{dot, norm};
 
 /// How many partial assignments of features are tried before two models count as different.
 const MAX_TRIALS: usize = 1_000_000;
@@ -131,26 +134,66 @@ impl Symmetry {
         matching.assign(0).then_some(matching.to)
     }
 
-    /// The dimension of the orbit of a model: how many independent directions of the parameters leave it the same up to a rotation.
+    /// The directions of the parameters, P x d with orthonormal columns, along which a model stays the same up to a rotation.
     ///
-    /// With r the rank of W these are the `$A W$` with A skew, `$m r - r (r + 1) / 2$` of them. Untied weights allow any
-    /// invertible map of the hidden space, undone by the decoder: `$m^2 - (m - r)(m - r_\mathrm{dec})$`. Singular values up to
-    /// 1e-6 times the largest count as 0.
+    /// They span the `$A W$` with A skew: `$d = m r - r (r + 1) / 2$` where W has rank r. Untied weights allow any invertible map of the
+    /// hidden space, undone by the decoder: `$A W$` with `$-A^\top W_\mathrm{dec}$`. Directions shorter than 1e-6 times the longest count as 0.
+    ///
+    /// Costs `$O(m^4 P)$`.
     ///
     /// # Panics
     /// If these are not the parameters of such a model.
     #[must_use]
     #[track_caller]
-    pub fn orbit_dimension(&self, parameters: &[f64]) -> usize {
+    pub fn orbit_directions(&self, parameters: &[f64]) -> Mat<f64> {
         self.check(parameters);
         let m = self.config.dimensions.n_hidden;
-        let r = rank(&parameters[self.layout.w.clone()], m);
-        match self.config.coupling {
-            Coupling::Tied => m * r - r * (r + 1) / 2,
-            Coupling::Untied => {
-                m * m - (m - r) * (m - rank(&parameters[self.layout.w_dec.clone()], m))
+        let mut left: Vec<Vec<f64>> = Vec::new();
+        for a in 0..m {
+            for b in 0..m {
+                let mut direction = vec![0.0; parameters.len()];
+                // Row a changes by row b; a rotation takes it back from row b.
+                let mut add = |start: usize, to: usize, from: usize, sign: f64| {
+                    for i in 0..self.n_features() {
+                        direction[start + i * m + to] += sign * parameters[start + i * m + from];
+                    }
+                };
+                match self.config.coupling {
+                    Coupling::Tied if a >= b => continue,
+                    Coupling::Tied => {
+                        add(self.layout.w.start, a, b, 1.0);
+                        add(self.layout.w.start, b, a, -1.0);
+                    }
+                    Coupling::Untied => {
+                        add(self.layout.w.start, a, b, 1.0);
+                        add(self.layout.w_dec.start, b, a, -1.0);
+                    }
+                }
+                left.push(direction);
             }
         }
+        let longest = left.iter().map(|x| norm(x)).fold(0.0, f64::max);
+        let mut basis: Vec<Vec<f64>> = Vec::new();
+        // The longest of what is left, made orthogonal to those before, again and again.
+        while let Some(k) =
+            (0..left.len()).max_by(|&i, &j| norm(&left[i]).total_cmp(&norm(&left[j])))
+        {
+            let mut next = left.swap_remove(k);
+            let length = norm(&next);
+            if length <= 1e-6 * longest {
+                break;
+            }
+            next.iter_mut().for_each(|x| *x /= length);
+            for other in &mut left {
+                let along = dot(other, &next);
+                other
+                    .iter_mut()
+                    .zip(&next)
+                    .for_each(|(x, n)| *x -= along * n);
+            }
+            basis.push(next);
+        }
+        Mat::from_fn(parameters.len(), basis.len(), |i, k| basis[k][i])
     }
 
     #[track_caller]
@@ -171,10 +214,7 @@ impl Symmetry {
         let w_dec = &parameters[self.layout.w_dec.clone()];
         let mut gram = Vec::with_capacity(n * n);
         for decoder in w_dec.chunks_exact(m) {
-            gram.extend(
-                w.chunks_exact(m)
-                    .map(|encoder| super::dot(decoder, encoder)),
-            );
+            gram.extend(w.chunks_exact(m).map(|encoder| dot(decoder, encoder)));
         }
         let sorted = (0..n).map(|i| {
             let mut row = gram[i * n..(i + 1) * n].to_vec();
@@ -191,25 +231,6 @@ impl Symmetry {
             gram,
         }
     }
-}
-
-/// The rank of the matrix of these columns of length m.
-fn rank(columns: &[f64], m: usize) -> usize {
-    let mut frame = faer::Mat::<f64>::zeros(m, m);
-    for column in columns.chunks_exact(m) {
-        for i in 0..m {
-            for k in 0..m {
-                frame[(i, k)] += column[i] * column[k];
-            }
-        }
-    }
-    let (values, _) = crate::linalg::symmetric_eigen(frame.as_ref());
-    let largest = values.last().copied().unwrap_or(0.0);
-    // Eigenvalues are squares of singular values.
-    values
-        .iter()
-        .filter(|&&value| value > 1e-12 * largest)
-        .count()
 }
 
 /// What rotations leave as it is.
