@@ -118,29 +118,29 @@ struct Weights {
 
 /// The expected loss of the toy model in a file, without samples, and what it is made of.
 ///
-/// W and b may come from anywhere: a model of this workspace, or any safetensors, npy or npz file of which the options say
-/// which tensor is meant and on which side the features are; of stacks `[instances, n, m]` and `[instances, n]`, as in the notebook of
-/// *Toy Models of Superposition*, one instance.
+/// W and b may come from anywhere: a model of this workspace, or any safetensors, npy or npz file of which the options
+/// say which tensor is meant and on which side the features are; of stacks `[instances, n, m]` and `[instances, n]`, as
+/// in the notebook of *Toy Models of Superposition*, one instance.
 ///
 /// # The parts
-/// With f the output and `$G = W_\mathrm{dec}^\top W$`, one active feature i of value x makes the error `$x - f(G_{ii} x + b_i)$` in its own
-/// output and `$f(G_{ji} x + b_j)$` in that of j. Averaged over x, uniform on (0, 1), and summed,
+/// With f the output and `$G = W_\mathrm{dec}^\top W$`, one active feature i of value x makes the error `$x - f(G_{ii}
+/// x + b_i)$` in its own output and `$f(G_{ji} x + b_j)$` in that of j. Averaged over x, uniform on (0, 1), and summed,
 ///
 /// ```math
 /// \underbrace{\sum_i I_i \int_0^1 \bigl(x - f(G_{ii} x + b_i)\bigr)^2 dx}_\text{feature benefit}
 ///   + \underbrace{\sum_{i \ne j} I_j \int_0^1 f(G_{ji} x + b_j)^2\, dx}_\text{interference}
 /// ```
 ///
-/// which are the terms of `$L_1$` in the paper, without the probability that just one feature is active. The lower, the better:
-/// both are losses, the first smallest where features are represented. By the number of active features
-/// are parts with the probability, which sum to the loss.
+/// which are the terms of `$L_1$` in the paper, without the probability that just one feature is active. The lower, the
+/// better: both are losses, the first smallest where features are represented. By the number of active features are
+/// parts with the probability, which sum to the loss.
 ///
-/// The loss is in closed form for up to 13 independent features, and any number of which one is active at a time, of the f64 values of
-/// the file; beyond it is that of [`ToyModel::population_loss`], of values rounded to f32.
+/// The loss is in closed form for up to 13 independent features, and any number of which one is active at a time, of
+/// the f64 values of the file; beyond it is that of [`ToyModel::population_loss`], of values rounded to f32.
 ///
 /// # Errors
-/// The file cannot be read; a tensor is missing, has another shape, or a value that is not finite; the options do not say what is
-/// needed; a probability or an importance is wrong.
+/// The file cannot be read; a tensor is missing, has another shape, or a value that is not finite; the options do not
+/// say what is needed; a probability or an importance is wrong.
 pub fn loss_of_file(path: &Path, options: &LossOptions) -> Result<LossDocument, LabError> {
     let file = TensorFile::open(path, &ReadLimits::default())?;
     let recipe = recipe_of(&file).ok().flatten();

@@ -119,7 +119,8 @@ pub struct OptimumDocument {
     pub n_starts: usize,
     /// The named polytopes among them, first in order.
     pub named_starts: Vec<String>,
-    /// Descents beside those from the starts: from saddles, and from models with dropped features where outputs were never on.
+    /// Descents beside those from the starts: from saddles, and from models with dropped features where outputs were
+    /// never on.
     pub n_further: usize,
     /// The lowest loss, mean over features; none where no descent stayed finite.
     pub loss: Option<f64>,
@@ -181,8 +182,8 @@ pub struct BasinSummary {
 /// Finds the lowest expected loss of a toy model, from random starts and from polytopes with a name.
 ///
 /// The loss is exact (`PopulationObjective`), so are the optima, to about ten digits. Beside the random starts of
-/// [`superposition_train::optimum::optimum()`] there are the sums of figures of the catalogue that span the hidden space
-/// (`Polytope`), with as many features as fit, at most 48 of them. The result is the best found, not a proof.
+/// [`superposition_train::optimum::optimum()`] there are the sums of figures of the catalogue that span the hidden
+/// space (`Polytope`), with as many features as fit, at most 48 of them. The result is the best found, not a proof.
 ///
 /// `observe` sees every step and ends the search with `Break`; the document then says so in `interrupted`.
 ///
@@ -341,8 +342,8 @@ fn extend(
     }
 }
 
-/// The parameters of a model whose first features are the corners of these figures, with norm 1, and whose others are dead
-/// with their best bias.
+/// The parameters of a model whose first features are the corners of these figures, with norm 1, and whose others are
+/// dead with their best bias.
 fn start(parts: &[Polytope], objective: &PopulationObjective) -> Vec<f64> {
     let m = objective.config().dimensions.n_hidden;
     let layout = objective.layout();

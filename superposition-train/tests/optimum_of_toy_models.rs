@@ -287,8 +287,8 @@ fn outputs_that_are_never_on_are_started_again() {
     );
 }
 
-/// Three pairs of always co-active features in a plane at p = 0.4: the lowest has a pair alone in its dimension, whose outputs are exactly at
-/// the kink of ReLU, with bias 0, whenever it is not active.
+/// Three pairs of always co-active features in a plane at p = 0.4: the lowest has a pair alone in its dimension, whose
+/// outputs are exactly at the kink of ReLU, with bias 0, whenever it is not active.
 #[test]
 fn a_minimum_on_a_kink_is_no_saddle() {
     let mut problem = Problem::new(6, 2, 0.4);

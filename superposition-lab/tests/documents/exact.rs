@@ -96,7 +96,8 @@ fn a_pentagon_by_name_is_the_best_and_the_square_is_below_it() {
 
 #[test]
 fn variants_of_the_model() {
-    // Without a bias, untied, linear: each document is valid, and each loss at most that of the tied ReLU model it contains.
+    // Without a bias, untied, linear: each document is valid, and each loss at most that of the tied ReLU model it
+    // contains.
     let tied = OptimumRecipe::new(model(3, 1))
         .with_feature_probability(0.3)
         .with_search(few(6));

@@ -10,9 +10,9 @@ pub(super) const FLAT: f64 = 1e-6;
 
 /// The Hessian of an objective at `x`, by central differences of its gradient, symmetrised.
 ///
-/// The step is `$10^{-5} \max(1, |x_i|)$`. For a gradient exact to rounding, elements are right to about 1e-10 times the
-/// third derivatives; noise `$\varepsilon$` of the gradient becomes `$10^5 \varepsilon$`. Across a kink of the gradient it is the
-/// mean of both sides.
+/// The step is `$10^{-5} \max(1, |x_i|)$`. For a gradient exact to rounding, elements are right to about 1e-10 times
+/// the third derivatives; noise `$\varepsilon$` of the gradient becomes `$10^5 \varepsilon$`. Across a kink of the
+/// gradient it is the mean of both sides.
 ///
 /// Costs 2 P evaluations for P parameters, and memory for `$P^2$` numbers.
 ///
@@ -71,8 +71,8 @@ pub fn hessian<O: Objective + ?Sized>(objective: &O, x: &[f64]) -> Mat<f64> {
 pub enum CriticalPoint {
     /// A minimum, isolated but for the directions along which the model stays the same.
     Minimum,
-    /// No direction leads down, but more directions are flat than the symmetry explains, or the second derivatives jump: they do not
-    /// decide whether it is a minimum, or part of a valley of equally good models.
+    /// No direction leads down, but more directions are flat than the symmetry explains, or the second derivatives
+    /// jump: they do not decide whether it is a minimum, or part of a valley of equally good models.
     Degenerate,
     /// Some direction leads down.
     Saddle,
@@ -100,12 +100,12 @@ pub struct Curvature {
 }
 
 impl Curvature {
-    /// Reads the spectrum of a Hessian, P x P, counting as 0 what is at most `flat_tolerance` times the largest eigenvalue in
-    /// size.
+    /// Reads the spectrum of a Hessian, P x P, counting as 0 what is at most `flat_tolerance` times the largest
+    /// eigenvalue in size.
     ///
     /// Along `symmetric`, P x d with orthonormal columns, the model stays the same
-    /// ([`Symmetry::orbit_directions`](super::Symmetry::orbit_directions)): there the Hessian is taken to be 0, as it is at a critical point, whatever rounding
-    /// and kinks make of it.
+    /// ([`Symmetry::orbit_directions`](super::Symmetry::orbit_directions)): there the Hessian is taken to be 0, as it
+    /// is at a critical point, whatever rounding and kinks make of it.
     ///
     /// Costs `$O(P^3)$`.
     ///

@@ -76,7 +76,8 @@ pub struct BranchPoint {
     pub found: Minimized,
     /// How the value changes with the parameter, along the branch.
     pub slope: f64,
-    /// How many eigenvalues of the Hessian are negative: where that is above 0, the minimum has become a saddle.
+    /// How many eigenvalues of the Hessian are negative: where that is above 0, the minimum has become a saddle, or is on a kink,
+    /// where differences can feign it.
     pub n_negative: usize,
 }
 
@@ -107,11 +108,13 @@ pub struct Branch {
 
 /// Follows a minimum along a parameter t of its objective, from one end of `range` to the other.
 ///
-/// `family` makes the objective of a t; it is only asked within the range. At the first end it descends from `start`, then from where the last two
-/// points lead. Where the descent ends too far from there, the step is halved, until the branch counts as ended: with a fold, a minimum meets a
-/// saddle and is gone. A minimum that turns into a saddle by symmetry is followed as such ([`BranchPoint::n_negative`]), as its descents do not leave it.
+/// `family` makes the objective of a t; it is only asked within the range. At the first end it descends from `start`,
+/// then from where the last two points lead. Where the descent ends too far from there, the step is halved, until the
+/// branch counts as ended: with a fold, a minimum meets a saddle and is gone. A minimum that turns into a saddle by
+/// symmetry is followed as such ([`BranchPoint::n_negative`]), as its descents do not leave it.
 ///
-/// The slope is `$\partial L(x; t) / \partial t$` at fixed x, by differences: at a critical point the change of x does not enter.
+/// The slope is `$\partial L(x; t) / \partial t$` at fixed x, by differences: at a critical point the change of x does
+/// not enter.
 ///
 /// ```
 /// use std::ops::ControlFlow;
@@ -136,7 +139,8 @@ pub struct Branch {
 /// ```
 ///
 /// # Panics
-/// If the range is not finite or its ends are equal, `n_steps` is 0, or `start` does not have the parameters of the objective.
+/// If the range is not finite or its ends are equal, `n_steps` is 0, or `start` does not have the parameters of the
+/// objective.
 #[track_caller]
 pub fn follow<O: Objective>(
     family: &dyn Fn(f64) -> O,
@@ -217,7 +221,8 @@ pub struct Crossing {
     pub parameter: f64,
     /// The value of both.
     pub value: f64,
-    /// How each value changes with the parameter: where these differ, the lower of the two has a kink, a transition of first order.
+    /// How each value changes with the parameter: where these differ, the lower of the two has a kink, a transition of
+    /// first order.
     pub slopes: [f64; 2],
     /// The distance of the two points, x to x: 0 where the branches meet, which is a continuous transition.
     pub distance: f64,
@@ -232,10 +237,12 @@ impl Crossing {
     }
 }
 
-/// Where the values of two branches of a family cross first, by bisection to `tolerance`; none if they do not, where both are.
+/// Where the values of two branches of a family cross first, by bisection to `tolerance`; none if they do not, where
+/// both are.
 ///
-/// The parameter is that of the first change of sign of the difference between points of `a`, in their order; two crossings between two
-/// neighbouring points stay unseen. At each parameter both are settled anew from their nearest point.
+/// The parameter is that of the first change of sign of the difference between points of `a`, in their order; two
+/// crossings between two neighbouring points stay unseen. At each parameter both are settled anew from their nearest
+/// point.
 ///
 /// # Panics
 /// If a branch has no points, or the tolerance is not above 0.

@@ -24,8 +24,8 @@ pub struct MinimizeOptions {
     pub max_iterations: usize,
     /// How many steps L-BFGS remembers: 20.
     pub history: usize,
-    /// How far the first point tried is, relative to the norm of the start (or to 1): 0.1. Smaller for a start in a shallow basin that is not
-    /// to be left.
+    /// How far the first point tried is, relative to the norm of the start (or to 1): 0.1. Smaller for a start in a
+    /// shallow basin that is not to be left.
     pub first_step: f64,
     /// Up to how many parameters Newton's method finishes what L-BFGS could not, with the Hessian: 200; 0 for never.
     pub max_newton_parameters: usize,

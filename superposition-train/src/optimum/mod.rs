@@ -1,7 +1,7 @@
 //! The lowest loss of a model: descent on an exact gradient from many starts, and what the places found are.
 //!
-//! Training makes noisy steps on samples and stops somewhere near a minimum. Where the expected loss and its gradient are
-//! known ([`PopulationObjective`], or any other [`Objective`]), the minimum itself can be found, to the last
+//! Training makes noisy steps on samples and stops somewhere near a minimum. Where the expected loss and its gradient
+//! are known ([`PopulationObjective`], or any other [`Objective`]), the minimum itself can be found, to the last
 //! digits, and classified:
 //!
 //! - [`minimize`]: from one start to a critical point, by L-BFGS and a few steps of Newton's method;
@@ -60,7 +60,8 @@ pub trait Objective {
     /// How many parameters it has.
     fn n_parameters(&self) -> usize;
 
-    /// Its value at `x`; its gradient there is written to `gradient`. Both have as many elements as there are parameters.
+    /// Its value at `x`; its gradient there is written to `gradient`. Both have as many elements as there are
+    /// parameters.
     ///
     /// It must be continuously differentiable, and bounded below. Where a value is not finite, the point is taken to be
     /// too far away.
@@ -108,8 +109,8 @@ impl Objective for PopulationObjective {
         PopulationObjective::value_and_gradient(self, x, gradient).value
     }
 
-    /// Outputs that are never above 0 have no gradient, but mostly a better place: the feature dropped, and its output its mean,
-    /// `$b_j = p_j / 2$`. None where there is no such output.
+    /// Outputs that are never above 0 have no gradient, but mostly a better place: the feature dropped, and its output
+    /// its mean, `$b_j = p_j / 2$`. None where there is no such output.
     fn restart(&self, x: &[f64]) -> Option<Vec<f64>> {
         let b = self.layout().b.clone()?;
         let Dimensions {

@@ -40,7 +40,8 @@ pub struct OptimumOptions {
     pub initialization: Initialization,
     /// How each descent goes.
     pub minimize: MinimizeOptions,
-    /// Basins whose losses differ by at most this, relative to the loss (or to 1e-6, where it is smaller), may be the same: 1e-7.
+    /// Basins whose losses differ by at most this, relative to the loss (or to 1e-6, where it is smaller), may be the
+    /// same: 1e-7.
     pub loss_tolerance: f64,
     /// They are, if the elements of G and b also agree to this ([`Symmetry::permutation`]): 1e-3.
     pub geometry_tolerance: f64,
@@ -169,7 +170,8 @@ pub struct Basin {
     pub starts: Vec<usize>,
     /// How many further descents ended here: from saddles, and from where [`Objective::restart`] leads.
     pub n_further: usize,
-    /// How many different models were found here: more than one only where they are [`CriticalPoint::Degenerate`], with equal loss and rank.
+    /// How many different models were found here: more than one only where they are [`CriticalPoint::Degenerate`], with
+    /// equal loss and rank.
     pub n_different: usize,
     /// The spectrum of the Hessian; none with too many parameters, or where the search was ended before.
     pub curvature: Option<Curvature>,
@@ -204,7 +206,8 @@ impl Basin {
 pub struct Optimum {
     /// What was found, lowest first; none if no descent stayed finite.
     pub basins: Vec<Basin>,
-    /// How many starts there were, given and random: the first basin is the best found of so many, and no proof that there is nothing lower.
+    /// How many starts there were, given and random: the first basin is the best found of so many, and no proof that
+    /// there is nothing lower.
     pub n_starts: usize,
     /// How many further descents were made, from saddles and from where [`Objective::restart`] leads.
     pub n_further: usize,
@@ -222,22 +225,22 @@ impl Optimum {
 
 /// Descends from every start and sorts what is found.
 ///
-/// Starts are the parameters `given`, flat as those of a [`ToyModel`], and [`n_starts`](OptimumOptions::n_starts) random models, number k drawn
-/// from the generator `Stream::Initialization.rng(seed, k, 0)`. From each, [`minimize`] goes to a critical point. Those with equal loss and
-/// equal geometry up to rotation, reflection and permutation are one basin. The Hessian says what each is. From a saddle two more
-/// descents are made, one to each side of its steepest direction, and from any basin one where [`Objective::restart`] leads; and so on for
-/// what these find, three times.
+/// Starts are the parameters `given`, flat as those of a [`ToyModel`], and [`n_starts`](OptimumOptions::n_starts)
+/// random models, number k drawn from the generator `Stream::Initialization.rng(seed, k, 0)`. From each, [`minimize`]
+/// goes to a critical point. Those with equal loss and equal geometry up to rotation, reflection and permutation are
+/// one basin. The Hessian says what each is. From a saddle two more descents are made, one to each side of its steepest
+/// direction, and from any basin one where [`Objective::restart`] leads; and so on for what these find, three times.
 ///
-/// Where an optimum is a continuum of different models (a linear model with equal importances has all subspaces, an output that is
-/// never on any lower bias), every start finds another: those of equal loss and rank that are [`CriticalPoint::Degenerate`] are taken for one basin, of
-/// [`n_different`](Basin::n_different) models.
+/// Where an optimum is a continuum of different models (a linear model with equal importances has all subspaces, an
+/// output that is never on any lower bias), every start finds another: those of equal loss and rank that are
+/// [`CriticalPoint::Degenerate`] are taken for one basin, of [`n_different`](Basin::n_different) models.
 ///
 /// `observe` is called at every step from the thread of the descent; `Break` ends all. Up to that, the outcome does not
 /// depend on the number of threads; it passes through faer and is promised on one instruction set.
 ///
 /// # Errors
-/// [`TrainError::Zero`] without any start; [`TrainError::Value`] for a tolerance that is negative or not finite, or a start with
-/// a value that is not finite; [`TrainError::Model`] for an initialization that is none.
+/// [`TrainError::Zero`] without any start; [`TrainError::Value`] for a tolerance that is negative or not finite, or a
+/// start with a value that is not finite; [`TrainError::Model`] for an initialization that is none.
 ///
 /// # Panics
 /// If the objective, a start and the symmetry do not have equally many parameters, or no thread can be started.
@@ -376,7 +379,8 @@ fn gather(
             Origin::Start(start) => basin.starts.push(start),
             Origin::Basin(from) => {
                 basin.n_further += 1;
-                // What a descent along the steepest direction comes back to is no saddle, whatever differences over a kink say.
+                // What a descent along the steepest direction comes back to is no saddle, whatever differences over a
+                // kink say.
                 if from == index
                     && let Some(curvature) = &mut basin.curvature
                     && curvature.critical_point == CriticalPoint::Saddle

@@ -14,9 +14,9 @@ const MAX_TRIALS: usize = 1_000_000;
 /// What can be done to a toy model without a change of its loss: rotations and reflections of the hidden space, and
 /// permutations of features that the task does not tell apart.
 ///
-/// The loss depends on `$G = W_\mathrm{dec}^\top W$` and b alone (`$G = W^\top W$` where tied), so two models are the same up to a rotation where
-/// these are equal. A permutation may exchange features with equal importance and probability, and must keep together the
-/// members of a set ([`FeatureSets`](superposition_model::FeatureSets)).
+/// The loss depends on `$G = W_\mathrm{dec}^\top W$` and b alone (`$G = W^\top W$` where tied), so two models are the
+/// same up to a rotation where these are equal. A permutation may exchange features with equal importance and
+/// probability, and must keep together the members of a set ([`FeatureSets`](superposition_model::FeatureSets)).
 ///
 /// ```
 /// use superposition_model::{Dimensions, FeatureDistribution, FeatureProbability, ToyModelConfig};
@@ -103,12 +103,12 @@ impl Symmetry {
         self.layout.len()
     }
 
-    /// The permutation of features that makes a rotation of model b of model a: feature i of a is feature `p[i]` of b. None if
-    /// there is none.
+    /// The permutation of features that makes a rotation of model b of model a: feature i of a is feature `p[i]` of b.
+    /// None if there is none.
     ///
-    /// Elements of G and b may differ by `tolerance`, times the largest of them where that is above 1. A search over the
-    /// assignments that fit so far, quick unless a model is nearly but not quite symmetric: after a million trials the
-    /// models count as different. Costs mostly `$O(n^2 (m + n))$`.
+    /// Elements of G and b may differ by `tolerance`, times the largest of them where that is above 1. A search over
+    /// the assignments that fit so far, quick unless a model is nearly but not quite symmetric: after a million trials
+    /// the models count as different. Costs mostly `$O(n^2 (m + n))$`.
     ///
     /// # Panics
     /// If one of them does not have the parameters of such a model.
@@ -134,10 +134,12 @@ impl Symmetry {
         matching.assign(0).then_some(matching.to)
     }
 
-    /// The directions of the parameters, P x d with orthonormal columns, along which a model stays the same up to a rotation.
+    /// The directions of the parameters, P x d with orthonormal columns, along which a model stays the same up to a
+    /// rotation.
     ///
-    /// They span the `$A W$` with A skew: `$d = m r - r (r + 1) / 2$` where W has rank r. Untied weights allow any invertible map of the
-    /// hidden space, undone by the decoder: `$A W$` with `$-A^\top W_\mathrm{dec}$`. Directions shorter than 1e-6 times the longest count as 0.
+    /// They span the `$A W$` with A skew: `$d = m r - r (r + 1) / 2$` where W has rank r. Untied weights allow any
+    /// invertible map of the hidden space, undone by the decoder: `$A W$` with `$-A^\top W_\mathrm{dec}$`. Directions
+    /// shorter than 1e-6 times the longest count as 0.
     ///
     /// Costs `$O(m^4 P)$`.
     ///
