@@ -104,6 +104,40 @@ impl Entry {
         })
     }
 
+    /// Reads columns `first .. first + n` of the matrix of `shape` that begins `skip` elements into the tensor, one after the other; in Fortran order the
+    /// tensor is that matrix.
+    pub(crate) fn read_columns<T: Float>(
+        &self,
+        element: Element,
+        skip: u64,
+        first: usize,
+        (n_rows, n_cols): (usize, usize),
+        out: &mut [T],
+    ) -> io::Result<()> {
+        let order = self.layout.byte_order;
+        let n_bytes = element.n_bytes();
+        self.with_stream(|stream| {
+            if self.layout.fortran {
+                stream.skip(first as u64 * n_rows as u64 * n_bytes)?;
+                return element.read_into(stream, order, out);
+            }
+            let n = out.len() / n_rows;
+            let n_others = (n_cols - n) as u64;
+            let mut row = vec![T::from_f32(0.0); n];
+            stream.skip((skip + first as u64) * n_bytes)?;
+            for r in 0..n_rows {
+                if r > 0 {
+                    stream.skip(n_others * n_bytes)?;
+                }
+                element.read_into(stream, order, &mut row)?;
+                for (column, value) in out.chunks_exact_mut(n_rows).zip(&row) {
+                    column[r] = *value;
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Whether to reach an element all before it must be gone through.
     pub(crate) fn is_sequential(&self) -> bool {
         match &self.place {

@@ -183,6 +183,50 @@ impl<'a> StoredMatrix<'a> {
             .map_err(|e| self.file.reading_failed(self.entry, e))
     }
 
+    /// Reads some columns, one after the other, into a buffer of the caller's, and nothing else of the tensor.
+    ///
+    /// The other way round from [`read_rows`](Self::read_rows), at the same costs: of each row a piece is read at its
+    /// position, and columns of a matrix in Fortran order lie together.
+    ///
+    /// # Errors
+    ///
+    /// As [`read_rows`](Self::read_rows).
+    ///
+    /// # Panics
+    ///
+    /// If `columns` goes beyond the last one or does not have as many elements as the buffer.
+    #[track_caller]
+    pub fn read_columns<T: Float>(
+        &self,
+        columns: Range<usize>,
+        out: &mut [T],
+    ) -> Result<(), IoError> {
+        let (n_rows, n_cols) = (self.n_rows, self.n_cols);
+        assert!(
+            columns.start <= columns.end && columns.end <= n_cols,
+            "columns {columns:?} of a matrix of {n_rows} x {n_cols}"
+        );
+        assert!(
+            columns.len().checked_mul(n_rows) == Some(out.len()),
+            "columns {columns:?} of a matrix of {n_rows} x {n_cols} do not fill a buffer of {}",
+            out.len()
+        );
+        let element = self.element_for::<T>()?;
+        if columns.is_empty() {
+            return Ok(());
+        }
+        self.entry
+            .read_columns(element, self.skip, columns.start, (n_rows, n_cols), out)
+            .map_err(|e| self.file.reading_failed(self.entry, e))
+    }
+
+    /// Whether any part of it can be read without going through what is before it: not in a deflated member of an npz
+    /// archive.
+    #[must_use]
+    pub fn has_random_access(&self) -> bool {
+        !self.entry.is_sequential()
+    }
+
     /// Reads the whole matrix, `n_block_rows` rows at a time (at the end what is left), and shows
     /// each block, row-major, with the index of its first row.
     ///

@@ -62,6 +62,28 @@ fn every_range_of_every_matrix() {
 }
 
 #[test]
+fn every_range_of_columns_of_every_matrix() {
+    for (file, name, slice) in MATRICES {
+        let is_deflated = file == "deflated.npz";
+        let file = open(file);
+        let matrix = file.matrix(Some(name), slice).unwrap();
+        assert_eq!(matrix.has_random_access(), !is_deflated);
+        let (n_rows, n_cols) = (matrix.n_rows(), matrix.n_cols());
+        let whole = whole(&matrix);
+        for first in 0..=n_cols {
+            for end in first..=n_cols {
+                let mut out = vec![f64::NAN; (end - first) * n_rows];
+                matrix.read_columns(first..end, &mut out).unwrap();
+                let expected: Vec<f64> = (first..end)
+                    .flat_map(|c| whole.iter().skip(c).step_by(n_cols).copied())
+                    .collect();
+                assert_eq!(out, expected, "{name} {first}..{end}");
+            }
+        }
+    }
+}
+
+#[test]
 fn blocks_of_every_size() {
     for (file, name, slice) in MATRICES {
         let file = open(file);
@@ -106,10 +128,9 @@ fn what_f32_does_not_hold_is_not_rounded() {
 fn what_cannot_be_read_by_rows_says_why() {
     let file = open("npy/fortran-big-3d.npy");
     let matrix = file.matrix(None, Some(1)).unwrap();
-    says(
-        matrix.read_rows(0..1, &mut [0.0_f64; 4]),
-        &["Fortran order", "[2, 3, 4]", "as a whole"],
-    );
+    let words = ["Fortran order", "[2, 3, 4]", "as a whole"];
+    says(matrix.read_rows(0..1, &mut [0.0_f64; 4]), &words);
+    says(matrix.read_columns(0..1, &mut [0.0_f64; 3]), &words);
     let file = open("npy/i8.npy");
     let matrix = file.matrix(Some("i8"), None).unwrap();
     says(matrix.read_rows(0..1, &mut [0.0_f64; 3]), &["I64"]);
