@@ -230,7 +230,7 @@ pub fn activity_interference<T: Real>(
     );
     let directions = checked_directions(w, options)?;
     let mut represented = vec![false; n];
-    for i in directions.represented(options.min_norm) {
+    for i in directions.lengths.represented(options.min_norm) {
         represented[i] = true;
     }
     match activity {
@@ -244,10 +244,7 @@ pub fn activity_interference<T: Real>(
             options.threads,
         )),
         Activity::Rates(rates) => {
-            if let Some(feature) = rates.iter().position(|p| !(0.0..=1.0).contains(p)) {
-                let value = rates[feature];
-                return Err(AnalysisError::InvalidRate { feature, value });
-            }
+            check_rates(rates)?;
             let rates = rates.iter().zip(&represented);
             Ok(independent(
                 &directions,
@@ -264,6 +261,16 @@ pub fn activity_interference<T: Real>(
     }
 }
 
+pub(crate) fn check_rates(rates: &[f64]) -> Result<(), AnalysisError> {
+    match rates.iter().position(|p| !(0.0..=1.0).contains(p)) {
+        None => Ok(()),
+        Some(feature) => Err(AnalysisError::InvalidRate {
+            feature,
+            value: rates[feature],
+        }),
+    }
+}
+
 /// Pairs weighted by the product of their rates; features to leave out have a rate of 0.
 fn independent<T: Real>(
     directions: &Directions<'_, T>,
@@ -273,17 +280,25 @@ fn independent<T: Real>(
 ) -> ActivityInterference {
     let roots: Vec<f64> = rates.iter().map(|p| p.sqrt()).collect();
     let frame = WeightedFrame::new(directions, &roots, &roots, threads);
-    let mut by_feature = frame.off_diagonal_sums(Unit::Weights);
-    for (sum, &rate) in by_feature.iter_mut().zip(&rates) {
+    by_rates(frame.off_diagonal_sums(Unit::Weights), &rates, weighting)
+}
+
+/// From the sums of cos^2 over the others weighted by their rates.
+pub(crate) fn by_rates(
+    mut by_feature: Vec<f64>,
+    rates: &[f64],
+    weighting: PairWeighting,
+) -> ActivityInterference {
+    for (sum, &rate) in by_feature.iter_mut().zip(rates) {
         if rate == 0.0 {
             *sum = 0.0;
         }
     }
-    let total = by_feature.iter().zip(&rates).map(|(sum, p)| p * sum).sum();
+    let total = by_feature.iter().zip(rates).map(|(sum, p)| p * sum).sum();
     // Each pair once and doubled: the sum of all rates less one's own could cancel.
     let mut before = 0.0;
     let mut pairs = 0.0;
-    for p in &rates {
+    for p in rates {
         pairs += 2.0 * p * before;
         before += p;
     }

@@ -63,6 +63,16 @@ impl Best {
         }
     }
 
+    /// Nothing yet for some of the features, in their order, where only what may still be among the best of all is wanted.
+    pub(crate) fn cut(&self, features: impl Iterator<Item = usize>) -> Self {
+        let floors: Vec<i32> = features.map(|own| self.floors[own]).collect();
+        Self {
+            places: vec![NONE; floors.len() * self.count],
+            floors,
+            ..*self
+        }
+    }
+
     pub(crate) fn of(&self, own: usize) -> &[Extreme] {
         &self.places[own * self.count..(own + 1) * self.count]
     }
@@ -80,13 +90,15 @@ impl Best {
         places[at] = other;
         let last = places[self.count - 1].value;
         if last > f64::NEG_INFINITY {
-            self.floors[own] = ((SCALE * SCALE * last).floor() as i32).saturating_sub(self.margin);
+            let floor = ((SCALE * SCALE * last).floor() as i32).saturating_sub(self.margin);
+            self.floors[own] = self.floors[own].max(floor);
         }
     }
 
-    pub(crate) fn absorb(&mut self, other: &Self) {
-        for own in 0..self.floors.len() {
-            for &extreme in other.of(own).iter().filter(|e| e.index != NONE.index) {
+    /// Takes in what was found for some of the features, in the order of a [`cut`](Self::cut).
+    pub(crate) fn absorb(&mut self, cut: &Self, features: impl Iterator<Item = usize>) {
+        for (place, own) in features.enumerate() {
+            for &extreme in cut.of(place).iter().filter(|e| e.index != NONE.index) {
                 self.improve(own, extreme);
             }
         }

@@ -102,7 +102,7 @@ pub(crate) fn members(labels: impl Iterator<Item = Option<usize>>) -> Vec<Vec<us
 #[must_use]
 pub fn clusters<T: Real>(w: MatRef<'_, T>, threshold: f64) -> Clusters {
     let directions = Directions::new(w, 1);
-    let represented = directions.represented(0.0);
+    let represented = directions.lengths.represented(0.0);
     let search = PairSearch {
         neighbors: 0,
         threshold: Some(threshold),

@@ -3,7 +3,7 @@
 use crate::Real;
 use crate::best::Extreme;
 use crate::directions::Directions;
-use crate::pairs::{PairSearch, visit_pairs};
+use crate::pairs::{PairSearch, Pairs, visit_pairs};
 use faer::MatRef;
 
 /// The cosine of one pair of features.
@@ -37,8 +37,12 @@ impl RepresentedPairs {
         represented: &[usize],
         search: PairSearch,
     ) -> Self {
-        let n = directions.n_features();
         let found = visit_pairs(directions, represented, search);
+        Self::of_all(found, represented, directions.n_features())
+    }
+
+    /// What was found about the represented ones of `n` features.
+    pub(crate) fn of_all(found: Pairs, represented: &[usize], n: usize) -> Self {
         // The order of the features is kept, so "smallest index" means the same before and after.
         let scatter = |lists: Vec<Vec<Extreme>>| {
             let mut all = vec![Vec::new(); n];
@@ -72,7 +76,7 @@ impl RepresentedPairs {
 
     fn of<T: Real>(w: MatRef<'_, T>) -> Self {
         let directions = Directions::new(w, 1);
-        let represented = directions.represented(0.0);
+        let represented = directions.lengths.represented(0.0);
         let search = PairSearch {
             neighbors: 1,
             threshold: None,

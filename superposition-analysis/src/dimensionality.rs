@@ -1,7 +1,7 @@
 //! Feature dimensionality, and what of a feature's direction others can activate.
 
 use crate::Real;
-use crate::directions::Directions;
+use crate::directions::{Directions, Lengths};
 use crate::weighted_frame::{Unit, WeightedFrame};
 use faer::MatRef;
 
@@ -42,11 +42,18 @@ pub(crate) fn dimensionality_of<T: Real>(
     directions: &Directions<'_, T>,
     frame: &WeightedFrame<'_, T>,
 ) -> Vec<f64> {
+    from_others(
+        &frame.off_diagonal_sums(Unit::Own),
+        &directions.lengths.norms,
+    )
+}
+
+/// From what the others activate of each feature, in units of its own square, and the norms.
+pub(crate) fn from_others(others: &[f64], norms: &[f64]) -> Vec<f64> {
     // With the own term taken as exactly 1, rounding cannot lift D_i above 1.
-    frame
-        .off_diagonal_sums(Unit::Own)
+    others
         .iter()
-        .zip(&directions.norms)
+        .zip(norms)
         .map(|(others, &norm)| {
             if norm == 0.0 {
                 0.0
@@ -60,7 +67,7 @@ pub(crate) fn dimensionality_of<T: Real>(
 impl<T: Real> Directions<'_, T> {
     /// The frame of W itself, up to the common power of two.
     pub(crate) fn frame(&self, threads: usize) -> WeightedFrame<'_, T> {
-        WeightedFrame::new(self, &self.relative, &self.norms, threads)
+        WeightedFrame::new(self, &self.lengths.relative, &self.lengths.norms, threads)
     }
 }
 
@@ -97,15 +104,13 @@ pub fn total_dimensionality<T: Real>(w: MatRef<'_, T>) -> f64 {
 /// Elhage et al. 2022, *Toy Models of Superposition*, "The Geometry of Superposition", literally.
 #[must_use]
 pub fn dimensions_per_feature<T: Real>(w: MatRef<'_, T>) -> Option<f64> {
-    let directions = Directions::new(w, 1);
-    dimensions_per_feature_of(&directions)
+    dimensions_per_feature_of(&Directions::new(w, 1).lengths, w.nrows())
 }
 
-pub(crate) fn dimensions_per_feature_of<T: Real>(directions: &Directions<'_, T>) -> Option<f64> {
-    let scaled: f64 = directions.relative.iter().map(|r| r * r).sum();
-    let dimensions = directions.n_hidden() as f64;
+pub(crate) fn dimensions_per_feature_of(lengths: &Lengths, n_hidden: usize) -> Option<f64> {
+    let scaled: f64 = lengths.relative.iter().map(|r| r * r).sum();
     // m / (2^2e s) as (m / s) 2^-2e, which survives where the square of a norm would not.
-    (scaled != 0.0).then(|| directions.rescale(dimensions / scaled, -2))
+    (scaled != 0.0).then(|| lengths.rescale(n_hidden as f64 / scaled, -2))
 }
 
 /// How strongly the other features activate each one: `$\sum_{j \ne i} (\hat W_i \cdot W_j)^2$`.
@@ -131,6 +136,6 @@ pub fn feature_superposition<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
         .frame(1)
         .off_diagonal_sums(Unit::Weights)
         .iter()
-        .map(|&sum| directions.rescale(sum, 2))
+        .map(|&sum| directions.lengths.rescale(sum, 2))
         .collect()
 }

@@ -10,13 +10,9 @@ const SAFE_EXPONENT: i32 = 200;
 /// Features that are measured in one block of work.
 const BLOCK: usize = 1024;
 
-/// The matrix W taken apart: `W_i = 2^exponent * relative_i * unit_i`.
-///
-/// The columns stay as they are stored. Those with elements of extreme size are copied and scaled by powers of two before anything is squared,
-/// so that no norm and no cosine overflows or underflows, and only what is multiplied back at the end can.
-pub(crate) struct Directions<'a, T> {
-    columns: Columns<'a, T>,
-    /// The squared norms of the columns as they are in `columns`.
+/// How long the columns of W are: `norm_i = 2^exponent * relative_i`.
+pub(crate) struct Lengths {
+    /// The squared norms of the columns as they are computed with: those of extreme size are scaled.
     squares: Vec<f64>,
     /// The norms as given.
     pub(crate) norms: Vec<f64>,
@@ -26,55 +22,10 @@ pub(crate) struct Directions<'a, T> {
     pub(crate) exponent: i32,
 }
 
-/// Columns that are slices.
-enum Columns<'a, T> {
-    Borrowed(MatRef<'a, T>),
-    Owned(Mat<T>),
-}
-
-impl<T: Real> Columns<'_, T> {
-    fn shape(&self) -> (usize, usize) {
-        match self {
-            Self::Borrowed(w) => w.shape(),
-            Self::Owned(w) => w.shape(),
-        }
-    }
-
-    fn column(&self, j: usize) -> &[T] {
-        match self {
-            Self::Borrowed(w) => column(*w, j),
-            Self::Owned(w) => w.col_as_slice(j),
-        }
-    }
-}
-
-impl<'a, T: Real> Directions<'a, T> {
-    pub(crate) fn new(w: MatRef<'a, T>, threads: usize) -> Self {
-        let (_, n) = w.shape();
-        let exponents: Vec<i32> = map_blocks(threads, n.div_ceil(BLOCK), |block| {
-            block_range(block, BLOCK, n)
-                .map(|j| exponent_of(w, j))
-                .collect::<Vec<_>>()
-        })
-        .concat();
-        let is_safe = |e: i32| e.abs() <= SAFE_EXPONENT;
-        let contiguous = w.row_stride() == 1;
-        let (columns, exponents) = if contiguous && exponents.iter().all(|&e| is_safe(e)) {
-            (Columns::Borrowed(w), vec![0; n])
-        } else {
-            let scale: Vec<i32> = exponents
-                .into_iter()
-                .map(|e| if is_safe(e) { 0 } else { e })
-                .collect();
-            let scaled = Mat::from_fn(w.nrows(), n, |i, j| w[(i, j)].times_power(-scale[j]));
-            (Columns::Owned(scaled), scale)
-        };
-        let squares: Vec<f64> = map_blocks(threads, n.div_ceil(BLOCK), |block| {
-            block_range(block, BLOCK, n)
-                .map(|j| dot(columns.column(j), columns.column(j)))
-                .collect::<Vec<_>>()
-        })
-        .concat();
+impl Lengths {
+    /// From the squared norms of columns, each divided by two to the power of its exponent.
+    pub(crate) fn new(squares: Vec<f64>, exponents: &[i32]) -> Self {
+        let n = squares.len();
         let times_power = |j: usize, power| libm::scalbn(squares[j].sqrt(), exponents[j] + power);
         let exponent = (0..n)
             .filter(|&j| squares[j] > 0.0 && squares[j].is_finite())
@@ -84,7 +35,6 @@ impl<'a, T: Real> Directions<'a, T> {
         Self {
             norms: (0..n).map(|j| times_power(j, 0)).collect(),
             relative: (0..n).map(|j| times_power(j, -exponent)).collect(),
-            columns,
             squares,
             exponent,
         }
@@ -94,10 +44,6 @@ impl<'a, T: Real> Directions<'a, T> {
         self.norms.len()
     }
 
-    pub(crate) fn n_hidden(&self) -> usize {
-        self.columns.shape().0
-    }
-
     /// The features with a norm above `min_norm`, in order.
     pub(crate) fn represented(&self, min_norm: f64) -> Vec<usize> {
         (0..self.n_features())
@@ -105,23 +51,129 @@ impl<'a, T: Real> Directions<'a, T> {
             .collect()
     }
 
+    /// The squared norms of the columns as they are computed with.
+    pub(crate) fn squares(&self) -> &[f64] {
+        &self.squares
+    }
+
+    /// What a column is divided by to have norm 1.
+    pub(crate) fn of(&self, j: usize) -> f64 {
+        self.squares[j].sqrt()
+    }
+
+    /// `x * 2^(power * exponent)`: undoes the scaling of a quantity that is homogeneous of degree `power` in W.
+    pub(crate) fn rescale(&self, x: f64, power: i32) -> f64 {
+        libm::scalbn(x, power * self.exponent)
+    }
+
+    /// One for every feature that has a direction, zero for a zero feature: the weights of the unit directions themselves.
+    pub(crate) fn unit_weights(&self) -> Vec<f64> {
+        self.norms
+            .iter()
+            .map(|&norm| if norm == 0.0 { 0.0 } else { 1.0 })
+            .collect()
+    }
+}
+
+/// The matrix W taken apart: `W_i = norm_i * unit_i`.
+///
+/// The columns stay as they are stored. Those with elements of extreme size are copied and scaled by powers of two before anything is squared,
+/// so that no norm and no cosine overflows or underflows, and only what is multiplied back at the end can.
+pub(crate) struct Directions<'a, T> {
+    columns: Columns<'a, T>,
+    pub(crate) lengths: Lengths,
+}
+
+/// Columns that are slices.
+enum Columns<'a, T> {
+    Borrowed(MatRef<'a, T>),
+    Owned { values: Vec<T>, n_hidden: usize },
+}
+
+impl<T: Real> Columns<'_, T> {
+    fn n_hidden(&self) -> usize {
+        match self {
+            Self::Borrowed(w) => w.nrows(),
+            Self::Owned { n_hidden, .. } => *n_hidden,
+        }
+    }
+
+    fn column(&self, j: usize) -> &[T] {
+        match self {
+            Self::Borrowed(w) => column(*w, j),
+            Self::Owned { values, n_hidden } => &values[j * n_hidden..(j + 1) * n_hidden],
+        }
+    }
+
+    fn squares(&self, n: usize, threads: usize) -> Vec<f64> {
+        map_blocks(threads, n.div_ceil(BLOCK), |block| {
+            block_range(block, BLOCK, n)
+                .map(|j| dot(self.column(j), self.column(j)))
+                .collect::<Vec<_>>()
+        })
+        .concat()
+    }
+}
+
+impl<'a, T: Real> Directions<'a, T> {
+    pub(crate) fn new(w: MatRef<'a, T>, threads: usize) -> Self {
+        let (_, n) = w.shape();
+        let exponents: Vec<i32> = map_blocks(threads, n.div_ceil(BLOCK), |block| {
+            block_range(block, BLOCK, n)
+                .map(|j| exponent_of(w.col(j).iter().copied()))
+                .collect::<Vec<_>>()
+        })
+        .concat();
+        let exponents: Vec<i32> = exponents.into_iter().map(unsafe_exponent).collect();
+        let columns = if w.row_stride() == 1 && exponents.iter().all(|&e| e == 0) {
+            Columns::Borrowed(w)
+        } else {
+            let mut values = Vec::with_capacity(w.nrows() * n);
+            for (j, exponent) in exponents.iter().enumerate() {
+                values.extend(w.col(j).iter().map(|x| x.times_power(-exponent)));
+            }
+            Columns::Owned {
+                values,
+                n_hidden: w.nrows(),
+            }
+        };
+        Self {
+            lengths: Lengths::new(columns.squares(n, threads), &exponents),
+            columns,
+        }
+    }
+
+    /// Of columns one after the other that [`scale_extremes`] has gone over; the lengths are those of what it left.
+    pub(crate) fn of_scaled(values: Vec<T>, n_hidden: usize, threads: usize) -> Self {
+        let n = values.len().checked_div(n_hidden).unwrap_or(0);
+        let columns = Columns::Owned { values, n_hidden };
+        Self {
+            lengths: Lengths::new(columns.squares(n, threads), &vec![0; n]),
+            columns,
+        }
+    }
+
+    pub(crate) fn n_features(&self) -> usize {
+        self.lengths.n_features()
+    }
+
+    pub(crate) fn n_hidden(&self) -> usize {
+        self.columns.n_hidden()
+    }
+
     /// A column as it is stored, up to a power of two.
     pub(crate) fn column(&self, j: usize) -> &[T] {
         self.columns.column(j)
     }
 
-    /// What a column is divided by to have norm 1.
-    pub(crate) fn length(&self, j: usize) -> f64 {
-        self.squares[j].sqrt()
-    }
-
-    /// The cosine between two features in one fixed order of rounding; NaN for a feature that is 0 or not finite.
+    /// The cosine between a feature and one of other directions, or of these, in one fixed order of rounding; NaN for a feature that is 0 or not finite.
     ///
     /// Exactly 1 for a copy and -1 for a negated one, at any scale that is a power of two: the root of a square is the number itself.
-    pub(crate) fn cosine(&self, i: usize, j: usize) -> f64 {
-        let product = dot(self.column(i), self.column(j));
+    pub(crate) fn cosine(&self, i: usize, other: &Directions<'_, T>, j: usize) -> f64 {
+        let product = dot(self.column(i), other.column(j));
+        let squares = self.lengths.squares[i] * other.lengths.squares[j];
         // Rounding may leave the cosine of parallel directions beyond 1; NaN stays.
-        (product / (self.squares[i] * self.squares[j]).sqrt()).clamp(-1.0, 1.0)
+        (product / squares.sqrt()).clamp(-1.0, 1.0)
     }
 
     /// Copies unit directions into the columns of `units`; a zero feature has a zero column.
@@ -131,14 +183,8 @@ impl<'a, T: Real> Directions<'a, T> {
         mut units: MatMut<'_, f64>,
     ) {
         for (a, j) in features.into_iter().enumerate() {
-            let length = self.length(j);
             let unit = column_mut(units.as_mut(), a);
-            for (x, &stored) in unit.iter_mut().zip(self.column(j)) {
-                *x = stored.to_f64();
-            }
-            if length != 0.0 {
-                unit.iter_mut().for_each(|x| *x /= length);
-            }
+            copy_unit(self.column(j), self.lengths.of(j), unit);
         }
     }
 
@@ -154,19 +200,6 @@ impl<'a, T: Real> Directions<'a, T> {
         let mut units = Mat::zeros(self.n_hidden(), features.len());
         self.copy_units(features.iter().copied(), units.as_mut());
         units
-    }
-
-    /// `x * 2^(power * exponent)`: undoes the scaling of a quantity that is homogeneous of degree `power` in W.
-    pub(crate) fn rescale(&self, x: f64, power: i32) -> f64 {
-        libm::scalbn(x, power * self.exponent)
-    }
-
-    /// One for every feature that has a direction, zero for a zero feature: the weights of the unit directions themselves.
-    pub(crate) fn unit_weights(&self) -> Vec<f64> {
-        self.norms
-            .iter()
-            .map(|&norm| if norm == 0.0 { 0.0 } else { 1.0 })
-            .collect()
     }
 }
 
@@ -184,9 +217,9 @@ impl Units {
         let directions = Directions::new(w, 1);
         Self {
             units: directions.units(),
-            norms: directions.norms,
-            relative: directions.relative,
-            exponent: directions.exponent,
+            norms: directions.lengths.norms,
+            relative: directions.lengths.relative,
+            exponent: directions.lengths.exponent,
         }
     }
 
@@ -214,16 +247,56 @@ impl Units {
 }
 
 /// The exponent of the largest element; 0 for a column of zeros or one that is not finite.
-fn exponent_of<T: Real>(w: MatRef<'_, T>, j: usize) -> i32 {
-    let mut largest = 0.0_f64;
-    for i in 0..w.nrows() {
-        // A NaN is not larger: it reaches the norm through the sum of squares.
-        largest = largest.max(w[(i, j)].to_f64().abs());
-    }
+fn exponent_of<T: Real>(column: impl Iterator<Item = T>) -> i32 {
+    // A NaN is not larger: it reaches the norm through the sum of squares.
+    let largest = column.fold(0.0_f64, |largest, x| largest.max(x.to_f64().abs()));
     if largest > 0.0 && largest.is_finite() {
         libm::ilogb(largest)
     } else {
         0
+    }
+}
+
+/// The exponent of a column that has to be scaled, 0 for any other.
+fn unsafe_exponent(exponent: i32) -> i32 {
+    if exponent.abs() <= SAFE_EXPONENT {
+        0
+    } else {
+        exponent
+    }
+}
+
+/// Divides columns with elements of extreme size by powers of two, as [`Directions::new`] does, and returns the exponents.
+pub(crate) fn scale_extremes<T: Real>(
+    values: &mut [T],
+    n_hidden: usize,
+    threads: usize,
+) -> Vec<i32> {
+    let columns = || values.chunks(n_hidden.max(1));
+    let exponents: Vec<i32> = map_blocks(threads, columns().len().div_ceil(BLOCK), |block| {
+        columns()
+            .skip(block * BLOCK)
+            .take(BLOCK)
+            .map(|column| unsafe_exponent(exponent_of(column.iter().copied())))
+            .collect::<Vec<_>>()
+    })
+    .concat();
+    let columns = values.chunks_mut(n_hidden.max(1));
+    for (column, &exponent) in columns.zip(&exponents).filter(|(_, e)| **e != 0) {
+        column
+            .iter_mut()
+            .for_each(|x| *x = x.times_power(-exponent));
+    }
+    exponents
+}
+
+/// A column divided by its length, in f64; a zero feature stays zero.
+pub(crate) fn copy_unit<T: Real>(column: &[T], length: f64, unit: &mut [f64]) {
+    for (x, &stored) in unit.iter_mut().zip(column) {
+        *x = stored.to_f64();
+    }
+    if length != 0.0 {
+        unit.iter_mut().for_each(|x| *x /= length);
     }
 }
 
@@ -235,7 +308,7 @@ pub(crate) fn column<T>(a: MatRef<'_, T>, j: usize) -> &[T] {
         .as_slice()
 }
 
-fn column_mut(a: MatMut<'_, f64>, j: usize) -> &mut [f64] {
+pub(crate) fn column_mut(a: MatMut<'_, f64>, j: usize) -> &mut [f64] {
     a.col_mut(j)
         .try_as_col_major_mut()
         .expect("our own matrices are column-major")
@@ -255,7 +328,7 @@ fn column_mut(a: MatMut<'_, f64>, j: usize) -> &mut [f64] {
 /// ```
 #[must_use]
 pub fn feature_norms<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    Directions::new(w, 1).norms
+    Directions::new(w, 1).lengths.norms
 }
 
 /// The unit direction of every feature: `$\hat W_i = W_i / \lVert W_i \rVert$`, m x n.

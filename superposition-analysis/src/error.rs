@@ -52,6 +52,14 @@ pub enum AnalysisError {
         /// The rate given.
         value: f64,
     },
+    /// A matrix cannot be analysed in the memory that was granted.
+    #[error("the analysis was granted {given} bytes of memory; it needs at least {needed}")]
+    MemoryTooSmall {
+        /// Bytes granted.
+        given: u64,
+        /// The smallest number that would do.
+        needed: u64,
+    },
     /// An option is outside its range.
     #[error("`{name}` is {value}; it must be {expected}")]
     InvalidOption {

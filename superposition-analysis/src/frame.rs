@@ -1,7 +1,7 @@
 //! The frame operator and how tight a frame the features are.
 
 use crate::Real;
-use crate::directions::Directions;
+use crate::directions::{Directions, Lengths};
 use crate::weighted_frame::operator;
 use faer::{Mat, MatRef};
 
@@ -42,7 +42,9 @@ pub fn frame_operator<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
 #[must_use]
 pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
     let directions = Directions::new(w, 1);
-    directions.rescale(directions.frame(1).potential(), 4)
+    directions
+        .lengths
+        .rescale(directions.frame(1).potential(), 4)
 }
 
 /// The frame potential over its smallest possible value: `$m \lVert F \rVert_F^2 / (\operatorname{tr} F)^2$`, from 1 (a tight frame) to m (all features in one direction).
@@ -60,14 +62,15 @@ pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
 pub fn tightness<T: Real>(w: MatRef<'_, T>) -> Option<f64> {
     let directions = Directions::new(w, 1);
     let potential = directions.frame(1).potential();
-    tightness_of(&directions, potential)
+    tightness_of(&directions.lengths, w.nrows(), potential)
 }
 
-/// As [`tightness`], from the potential of the frame as [`Directions`] scales it.
-pub(crate) fn tightness_of<T: Real>(
-    directions: &Directions<'_, T>,
+/// As [`tightness`], from the potential of the frame as [`Lengths`] scale it.
+pub(crate) fn tightness_of(
+    lengths: &Lengths,
+    n_hidden: usize,
     scaled_potential: f64,
 ) -> Option<f64> {
-    let trace: f64 = directions.relative.iter().map(|r| r * r).sum();
-    (trace != 0.0).then(|| scaled_potential * directions.n_hidden() as f64 / (trace * trace))
+    let trace: f64 = lengths.relative.iter().map(|r| r * r).sum();
+    (trace != 0.0).then(|| scaled_potential * n_hidden as f64 / (trace * trace))
 }

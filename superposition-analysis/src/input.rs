@@ -46,12 +46,17 @@ pub(crate) mod sealed {
 /// assert_eq!(0.5_f32.to_f64(), 0.5);
 /// ```
 pub trait Real: Copy + Send + Sync + sealed::Sealed + 'static {
+    #[doc(hidden)]
+    const ZERO: Self;
+
     /// The same value in `f64`: exact for every type.
     #[must_use]
     fn to_f64(self) -> f64;
 }
 
 impl Real for f32 {
+    const ZERO: Self = 0.0;
+
     #[inline]
     fn to_f64(self) -> f64 {
         f64::from(self)
@@ -59,6 +64,8 @@ impl Real for f32 {
 }
 
 impl Real for f64 {
+    const ZERO: Self = 0.0;
+
     #[inline]
     fn to_f64(self) -> f64 {
         self
@@ -117,6 +124,8 @@ fn assert_length(length: usize, n_hidden: usize, n_features: usize) {
 
 #[cfg(feature = "half")]
 impl Real for half::f16 {
+    const ZERO: Self = half::f16::ZERO;
+
     #[inline]
     fn to_f64(self) -> f64 {
         Self::to_f64(self)
@@ -125,6 +134,8 @@ impl Real for half::f16 {
 
 #[cfg(feature = "half")]
 impl Real for half::bf16 {
+    const ZERO: Self = half::bf16::ZERO;
+
     #[inline]
     fn to_f64(self) -> f64 {
         Self::to_f64(self)

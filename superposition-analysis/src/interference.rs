@@ -31,7 +31,7 @@ pub fn cosines<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
             cosines[(i, j)] = cosine;
             cosines[(j, i)] = cosine;
         }
-        if directions.norms[j] > 0.0 && cosines[(j, j)].is_finite() {
+        if directions.lengths.norms[j] > 0.0 && cosines[(j, j)].is_finite() {
             cosines[(j, j)] = 1.0;
         }
     }
@@ -81,7 +81,7 @@ pub fn interference_matrix<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
 pub fn feature_interference<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
     let directions = Directions::new(w, 1);
     let n = directions.n_features();
-    interference_of(&directions, &directions.unit_weights(), n, 1)
+    interference_of(&directions, &directions.lengths.unit_weights(), n, 1)
 }
 
 /// The sum of cos^2 over the other features of weight one, of a total of `count`, divided by one less than that; 0 for a feature of weight zero.
@@ -91,9 +91,13 @@ pub(crate) fn interference_of<T: Real>(
     count: usize,
     threads: usize,
 ) -> Vec<f64> {
+    let frame = WeightedFrame::new(directions, weights, weights, threads);
+    mean_over_others(frame.off_diagonal_sums(Unit::Weights), weights, count)
+}
+
+/// From the sums over the other features of weight one.
+pub(crate) fn mean_over_others(sums: Vec<f64>, weights: &[f64], count: usize) -> Vec<f64> {
     let others = count.saturating_sub(1).max(1) as f64;
-    let sums =
-        WeightedFrame::new(directions, weights, weights, threads).off_diagonal_sums(Unit::Weights);
     sums.into_iter()
         .zip(weights)
         .map(|(sum, &weight)| if weight == 0.0 { 0.0 } else { sum / others })

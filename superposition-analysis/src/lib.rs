@@ -2,6 +2,7 @@
 
 mod activations;
 mod activity;
+mod band;
 mod best;
 mod certificate;
 mod clusters;
@@ -29,6 +30,7 @@ mod report;
 mod semi_orthogonal;
 mod similarity;
 mod spectrum;
+mod streaming;
 mod tiles;
 mod top_spectrum;
 mod union_find;
@@ -80,5 +82,9 @@ pub use report::{
 pub use semi_orthogonal::{Block, SemiOrthogonalBlocks, semi_orthogonal_blocks};
 pub use similarity::{linear_cka, linear_cka_debiased};
 pub use spectrum::{Spectrum, spectrum};
+pub use streaming::{
+    Centered, ColumnSource, StreamOptions, StreamPlan, StreamProgress, StreamStage,
+    activity_interference_stream, analysis_memory, analyze_stream,
+};
 pub use tiles::{CosineTile, cosine_histogram, map_cosine_tiles, mean_absolute_cosine};
 pub use top_spectrum::{TopSpectrum, TopSpectrumOptions, top_spectrum};

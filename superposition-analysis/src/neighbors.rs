@@ -102,6 +102,6 @@ pub fn edges<T: Real>(w: MatRef<'_, T>, threshold: f64, threads: usize) -> Vec<P
 fn found<T: Real>(w: MatRef<'_, T>, search: PairSearch) -> RepresentedPairs {
     assert!(search.threads > 0, "at least one thread, not 0");
     let directions = Directions::new(w, search.threads);
-    let represented = directions.represented(0.0);
+    let represented = directions.lengths.represented(0.0);
     RepresentedPairs::new(&directions, &represented, search)
 }

@@ -379,7 +379,7 @@ fn represented_units<T: Real>(
 ) -> Result<Mat<f64>, AnalysisError> {
     options.validate()?;
     let directions = checked_directions(w, &options.analysis())?;
-    let represented = directions.represented(options.min_norm);
+    let represented = directions.lengths.represented(options.min_norm);
     if represented.len() == directions.n_features() {
         return Ok(directions.units());
     }

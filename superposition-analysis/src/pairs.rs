@@ -4,24 +4,25 @@
 //! They only nominate: whatever lies within the margin of deciding something is decided by the dot product of the stored values, in f64 and one fixed order.
 //! The result is that of two loops over this dot product, with the smallest index among equals, whatever the order of the tiles, and so for any number of threads.
 //!
+//! Pairs are those within one band of the matrix, or of a feature of one band with one of a later band, so that a matrix that is streamed goes through the same pass.
+//!
 //! Upper triangle only: n^2 m / 2 multiplications of 16 bits; beside the matrix half of what it takes as f32.
 
-use std::collections::HashMap;
-use std::ops::Range;
+use std::convert::Infallible;
+use std::ops::{ControlFlow, Range};
 
 use crate::Real;
-use crate::best::{Best, Extreme, NONE, Side};
+use crate::band::Band;
+use crate::best::{Best, Extreme, Side};
 use crate::coherence::PairCosine;
 use crate::directions::Directions;
 use crate::kernel::{Extremes, SIDE, STRIP, StripLine, Tile, find_extremes, multiply, new_tile};
-use crate::parallel::{block_range, fold_blocks, map_blocks};
-use crate::quantized::{Quantized, SCALE};
+use crate::parallel::{block_range, fold_blocks_observed};
+use crate::quantized::{SCALE, largest_residual, margin};
 use crate::union_find::UnionFind;
 
 /// Tiles of a row of tiles in one block of work.
 const TILES_PER_BLOCK: usize = 16;
-/// Features whose values are hashed in one block of work.
-const HASH_BLOCK: usize = 1024;
 
 /// What is looked for.
 #[derive(Debug, Clone, Copy)]
@@ -55,59 +56,137 @@ pub(crate) fn visit_pairs<T: Real>(
     features: &[usize],
     search: PairSearch,
 ) -> Pairs {
-    let n = features.len();
-    let quantized = Quantized::new(directions, features, search.threads);
-    let pass = Pass {
-        directions,
-        features,
-        first_equal: first_equal(directions, features, search.threads),
-        edge: search
-            .threshold
-            .map(|t| EdgeRule::new(t, quantized.margin())),
-        list_edges: search.list_edges,
-        quantized,
-    };
-    let side = n.div_ceil(SIDE);
-    let blocks: Vec<(usize, Range<usize>)> = (0..side)
-        .flat_map(|i| {
-            (i..side)
-                .step_by(TILES_PER_BLOCK)
-                .map(move |j| (i, j..side.min(j + TILES_PER_BLOCK)))
-        })
-        .collect();
-    let new_state = || Found::new(&pass.quantized, search.neighbors);
-    let mut states = fold_blocks(search.threads, blocks.len(), new_state, |found, block| {
-        let (i, columns) = &blocks[block];
-        let rows = block_range(*i, SIDE, n);
-        pass.quantized.copy_strips(rows.clone(), &mut found.strips);
-        for j in columns.clone() {
-            pass.visit_tile(found, rows.clone(), block_range(j, SIDE, n));
+    let residual = largest_residual(directions, features, search.threads);
+    let margin = margin(residual, directions.n_hidden());
+    let band = Band::new(directions, features.to_vec(), 0, search.threads);
+    let mut found = PairsSoFar::new(features.len(), margin, search);
+    let ControlFlow::Continue(()) = found.visit((directions, &band), None, |_, _| {
+        ControlFlow::<Infallible>::Continue(())
+    });
+    found.finish()
+}
+
+/// The pass over the pairs of features that are looked at, band by band.
+pub(crate) struct PairsSoFar {
+    search: PairSearch,
+    edge: Option<EdgeRule>,
+    nearest: Best,
+    most_opposed: Best,
+    degrees: Vec<usize>,
+    clusters: UnionFind,
+    edges: Vec<PairCosine>,
+}
+
+impl PairsSoFar {
+    /// Before the first of `n` features; the margin is that of all of them.
+    pub(crate) fn new(n: usize, margin: i32, search: PairSearch) -> Self {
+        let best = |side| Best::new(side, n, search.neighbors, margin);
+        Self {
+            edge: search.threshold.map(|t| EdgeRule::new(t, margin)),
+            nearest: best(Side::Nearest),
+            most_opposed: best(Side::MostOpposed),
+            degrees: vec![0; n],
+            clusters: UnionFind::new(n),
+            edges: Vec::new(),
+            search,
         }
-    })
-    .into_iter();
-    let mut merged = states.next().unwrap_or_else(new_state);
-    for found in states {
-        merged.absorb(found);
     }
-    merged.edges.sort_by_key(|edge| (edge.i, edge.j));
-    Pairs {
-        nearest: merged.nearest.into_lists(),
-        most_opposed: merged.most_opposed.into_lists(),
-        degrees: merged.degrees,
-        clusters: merged.clusters,
-        edges: merged.edges,
+
+    /// Visits the pairs of one feature of `rows` and one of `columns`, a later band; without `columns` those within `rows`.
+    ///
+    /// `observe` is called on this thread after every piece of work it does, with how many of how many pieces are done, and ends the pass by breaking; then some of the pairs have been visited.
+    pub(crate) fn visit<T: Real, B>(
+        &mut self,
+        rows: (&Directions<'_, T>, &Band),
+        columns: Option<(&Directions<'_, T>, &Band)>,
+        observe: impl FnMut(usize, usize) -> ControlFlow<B>,
+    ) -> ControlFlow<B> {
+        let is_one_band = columns.is_none();
+        let columns = columns.unwrap_or(rows);
+        let pass = Pass {
+            rows,
+            columns,
+            is_one_band,
+            edge: self.edge,
+            list_edges: self.search.list_edges,
+        };
+        let (n_rows, n_columns) = (rows.1.len(), columns.1.len());
+        let side = n_columns.div_ceil(SIDE);
+        let blocks: Vec<(usize, Range<usize>)> = (0..n_rows.div_ceil(SIDE))
+            .flat_map(|i| {
+                (if is_one_band { i } else { 0 }..side)
+                    .step_by(TILES_PER_BLOCK)
+                    .map(move |j| (i, j..side.min(j + TILES_PER_BLOCK)))
+            })
+            .collect();
+        // By their numbers among all that are looked at: the places of `Found`.
+        let members = || {
+            let columns = if is_one_band {
+                0..0
+            } else {
+                columns.1.numbers()
+            };
+            rows.1.numbers().chain(columns)
+        };
+        let new_state = || Found::new(&pass, self, members());
+        let work = |found: &mut Found, block: usize| {
+            let (i, tiles) = &blocks[block];
+            let tile_rows = block_range(*i, SIDE, n_rows);
+            rows.1
+                .quantized
+                .copy_strips(tile_rows.clone(), &mut found.strips);
+            for j in tiles.clone() {
+                pass.visit_tile(found, tile_rows.clone(), block_range(j, SIDE, n_columns));
+            }
+        };
+        let threads = self.search.threads;
+        let states = fold_blocks_observed(threads, blocks.len(), new_state, work, observe)?;
+        let numbers: Vec<usize> = members().collect();
+        for found in states {
+            self.absorb(found, &numbers);
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn absorb(&mut self, found: Found, numbers: &[usize]) {
+        self.nearest.absorb(&found.nearest, numbers.iter().copied());
+        self.most_opposed
+            .absorb(&found.most_opposed, numbers.iter().copied());
+        for (&number, more) in numbers.iter().zip(found.degrees) {
+            self.degrees[number] += more;
+        }
+        self.clusters
+            .absorb(&found.clusters, |place| numbers[place]);
+        self.edges.extend(found.edges);
+    }
+
+    /// What was found.
+    pub(crate) fn finish(mut self) -> Pairs {
+        self.edges.sort_unstable_by_key(|edge| (edge.i, edge.j));
+        Pairs {
+            nearest: self.nearest.into_lists(),
+            most_opposed: self.most_opposed.into_lists(),
+            degrees: self.degrees,
+            clusters: self.clusters,
+            edges: self.edges,
+        }
     }
 }
 
-/// What stays the same during the pass.
+/// What stays the same while two bands are compared.
 struct Pass<'a, T> {
-    directions: &'a Directions<'a, T>,
-    features: &'a [usize],
-    quantized: Quantized,
-    /// For every feature the first one with the same values.
-    first_equal: Vec<usize>,
+    rows: (&'a Directions<'a, T>, &'a Band),
+    columns: (&'a Directions<'a, T>, &'a Band),
+    is_one_band: bool,
     edge: Option<EdgeRule>,
     list_edges: bool,
+}
+
+/// On which side of a tile a feature is.
+#[derive(Clone, Copy)]
+enum Axis {
+    Row,
+    Column,
 }
 
 /// Which products are those of an edge.
@@ -139,7 +218,7 @@ impl EdgeRule {
     }
 }
 
-/// What one thread has found so far.
+/// What one thread has found so far about the features of two bands, by their places: first those of the rows, then those of the columns.
 struct Found {
     nearest: Best,
     most_opposed: Best,
@@ -153,41 +232,46 @@ struct Found {
 }
 
 impl Found {
-    fn new(quantized: &Quantized, neighbors: usize) -> Self {
-        let n = quantized.n();
-        let best = |side| Best::new(side, n, neighbors, quantized.margin());
+    fn new<T>(
+        pass: &Pass<'_, T>,
+        before: &PairsSoFar,
+        members: impl Iterator<Item = usize> + Clone,
+    ) -> Self {
+        let n = members.clone().count();
         Self {
-            nearest: best(Side::Nearest),
-            most_opposed: best(Side::MostOpposed),
+            nearest: before.nearest.cut(members.clone()),
+            most_opposed: before.most_opposed.cut(members),
             degrees: vec![0; n],
             clusters: UnionFind::new(n),
             edges: Vec::new(),
-            strips: quantized.new_strips(),
+            strips: pass.rows.1.quantized.new_strips(),
             tile: new_tile(),
             extremes: Extremes::new(),
             candidates: Vec::new(),
         }
     }
-
-    fn absorb(&mut self, other: Self) {
-        self.nearest.absorb(&other.nearest);
-        self.most_opposed.absorb(&other.most_opposed);
-        for (degree, more) in self.degrees.iter_mut().zip(other.degrees) {
-            *degree += more;
-        }
-        self.clusters.absorb(&other.clusters);
-        self.edges.extend(other.edges);
-    }
 }
 
 impl<T: Real> Pass<'_, T> {
-    fn cosine(&self, i: usize, j: usize) -> f64 {
-        self.directions.cosine(self.features[i], self.features[j])
+    /// The cosine of a feature of the rows and one of the columns, by their indices in the bands.
+    fn cosine(&self, row: usize, column: usize) -> f64 {
+        let ((rows, row_band), (columns, column_band)) = (self.rows, self.columns);
+        let (i, j) = (row_band.features[row], column_band.features[column]);
+        rows.cosine(i, columns, j)
+    }
+
+    /// The place of a feature of one side in [`Found`].
+    fn place(&self, axis: Axis, index: usize) -> usize {
+        match axis {
+            Axis::Column if !self.is_one_band => self.rows.1.len() + index,
+            _ => index,
+        }
     }
 
     /// One tile: rows `rows` and columns `columns` of the matrix of cosines, which are equal for a tile on the diagonal.
     fn visit_tile(&self, found: &mut Found, rows: Range<usize>, columns: Range<usize>) {
-        let depth = self.quantized.depth();
+        let (row_band, column_band) = (self.rows.1, self.columns.1);
+        let depth = row_band.quantized.depth();
         let Found {
             tile,
             strips,
@@ -195,10 +279,10 @@ impl<T: Real> Pass<'_, T> {
             candidates,
             ..
         } = found;
-        let panels = self.quantized.panels(columns.clone());
+        let panels = column_band.quantized.panels(columns.clone());
         let n_strips = rows.len().div_ceil(STRIP);
         multiply(&strips[..n_strips * depth], panels, depth, tile);
-        let is_diagonal = rows == columns;
+        let is_diagonal = self.is_one_band && rows == columns;
         for (a, row) in tile[..rows.len()].iter_mut().enumerate() {
             // What an earlier tile left beyond the columns; the diagonal is no pair.
             row[columns.len()..].fill(0);
@@ -214,15 +298,11 @@ impl<T: Real> Pass<'_, T> {
                 } else {
                     -extremes.row_low[a]
                 };
-                if high >= best.floors[i] {
-                    let others = columns.clone().filter(|&j| j != i);
+                if high >= best.floors[self.place(Axis::Row, i)] {
+                    let others = columns.clone().filter(|&j| !is_diagonal || j != i);
                     let row = &tile[a];
-                    self.improve(
-                        best,
-                        candidates,
-                        i,
-                        others.map(|j| (row[j - columns.start], j)),
-                    );
+                    let others = others.map(|j| (row[j - columns.start], j));
+                    self.improve(best, candidates, (Axis::Row, i), others);
                 }
             }
             // A tile on the diagonal holds every pair twice.
@@ -235,14 +315,10 @@ impl<T: Real> Pass<'_, T> {
                 } else {
                     -extremes.column_low[b]
                 };
-                if high >= best.floors[j] {
+                if high >= best.floors[self.place(Axis::Column, j)] {
                     let others = rows.clone();
-                    self.improve(
-                        best,
-                        candidates,
-                        j,
-                        others.map(|i| (tile[i - rows.start][b], i)),
-                    );
+                    let others = others.map(|i| (tile[i - rows.start][b], i));
+                    self.improve(best, candidates, (Axis::Column, j), others);
                 }
             }
         }
@@ -251,16 +327,17 @@ impl<T: Real> Pass<'_, T> {
         }
     }
 
-    /// Lets those of `others` that may be among the best of feature `own` compete, the most promising first.
+    /// Lets those of `others`, indices on the other side, that may be among the best of feature `own` compete, the most promising first.
     fn improve(
         &self,
         best: &mut Best,
         candidates: &mut Vec<(i32, usize)>,
-        own: usize,
+        own: (Axis, usize),
         others: impl Iterator<Item = (i32, usize)>,
     ) {
         candidates.clear();
-        let floor = best.floors[own];
+        let place = self.place(own.0, own.1);
+        let floor = best.floors[place];
         candidates.extend(
             others
                 .map(|(product, other)| (best.side.oriented_product(product), other))
@@ -271,7 +348,7 @@ impl<T: Real> Pass<'_, T> {
         if candidates.len() > best.count {
             candidates.select_nth_unstable_by(best.count - 1, by_promise);
             self.compete(best, own, &candidates[..best.count]);
-            let floor = best.floors[own];
+            let floor = best.floors[place];
             candidates.drain(..best.count);
             candidates.retain(|&(product, _)| product >= floor);
         }
@@ -279,28 +356,28 @@ impl<T: Real> Pass<'_, T> {
         self.compete(best, own, candidates);
     }
 
-    fn compete(&self, best: &mut Best, own: usize, candidates: &[(i32, usize)]) {
+    fn compete(&self, best: &mut Best, own: (Axis, usize), candidates: &[(i32, usize)]) {
+        let place = self.place(own.0, own.1);
+        let others = match own.0 {
+            Axis::Row => self.columns.1,
+            Axis::Column => self.rows.1,
+        };
         for &(product, other) in candidates {
-            if product < best.floors[own] {
+            if product < best.floors[place] {
                 continue;
             }
             // Copies of one direction, of which a dictionary may hold thousands, are equal without a dot product.
-            let class = self.first_equal[other];
             let copy = best
-                .of(own)
+                .of(place)
                 .iter()
-                .find(|place| place.index != NONE.index && self.first_equal[place.index] == class);
-            let value = match copy {
-                Some(place) => place.value,
-                None => best.side.oriented(self.cosine(own, other)),
+                .find(|known| others.is_copy(known.index, other));
+            let value = match (copy, own) {
+                (Some(known), _) => known.value,
+                (None, (Axis::Row, i)) => best.side.oriented(self.cosine(i, other)),
+                (None, (Axis::Column, j)) => best.side.oriented(self.cosine(other, j)),
             };
-            best.improve(
-                own,
-                Extreme {
-                    value,
-                    index: other,
-                },
-            );
+            let index = others.first + other;
+            best.improve(place, Extreme { value, index });
         }
     }
 
@@ -319,7 +396,7 @@ impl<T: Real> Pass<'_, T> {
             for (b, j) in columns.clone().enumerate() {
                 let size = found.tile[a][b].abs();
                 // Every pair of a tile on the diagonal once.
-                if size <= rule.possible || j <= i {
+                if size <= rule.possible || (self.is_one_band && j <= i) {
                     continue;
                 }
                 if size <= rule.certain {
@@ -328,60 +405,20 @@ impl<T: Real> Pass<'_, T> {
                         continue;
                     }
                 }
-                found.degrees[i] += 1;
-                found.degrees[j] += 1;
-                found.clusters.join(i, j);
+                let places = [self.place(Axis::Row, i), self.place(Axis::Column, j)];
+                found.degrees[places[0]] += 1;
+                found.degrees[places[1]] += 1;
+                found.clusters.join(places[0], places[1]);
                 if self.list_edges {
-                    let value = self.cosine(i, j);
-                    found.edges.push(PairCosine { value, i, j });
+                    found.edges.push(PairCosine {
+                        value: self.cosine(i, j),
+                        i: self.rows.1.first + i,
+                        j: self.columns.1.first + j,
+                    });
                 }
             }
         }
     }
-}
-
-/// For every feature the first one with equal values.
-fn first_equal<T: Real>(
-    directions: &Directions<'_, T>,
-    features: &[usize],
-    threads: usize,
-) -> Vec<usize> {
-    let n = features.len();
-    let hashes = map_blocks(threads, n.div_ceil(HASH_BLOCK), |block| {
-        block_range(block, HASH_BLOCK, n)
-            .map(|a| hash(directions.column(features[a])))
-            .collect::<Vec<u64>>()
-    })
-    .concat();
-    let equal = |a: usize, b: usize| {
-        let (x, y) = (
-            directions.column(features[a]),
-            directions.column(features[b]),
-        );
-        x.iter().zip(y).all(|(x, y)| x.to_f64() == y.to_f64())
-    };
-    let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
-    hashes
-        .into_iter()
-        .enumerate()
-        .map(|(a, hash)| {
-            let same_hash = by_hash.entry(hash).or_default();
-            match same_hash.iter().find(|&&first| equal(first, a)) {
-                Some(&first) => first,
-                None => {
-                    same_hash.push(a);
-                    a
-                }
-            }
-        })
-        .collect()
-}
-
-/// FNV-1a over the values; zero of either sign is equal.
-fn hash<T: Real>(values: &[T]) -> u64 {
-    values.iter().fold(0xcbf2_9ce4_8422_2325, |hash, x| {
-        ((hash ^ (x.to_f64() + 0.0).to_bits()).wrapping_mul(0x0000_0100_0000_01b3)).rotate_left(29)
-    })
 }
 
 #[cfg(test)]
@@ -394,7 +431,7 @@ mod tests {
     /// What the pass promises, by two loops over the deciding dot product.
     fn naive(directions: &Directions<'_, f64>, features: &[usize], search: PairSearch) -> Pairs {
         let n = features.len();
-        let cosine = |i: usize, j: usize| directions.cosine(features[i], features[j]);
+        let cosine = |i: usize, j: usize| directions.cosine(features[i], directions, features[j]);
         let best = |i: usize, sign: f64| {
             let mut all: Vec<Extreme> = (0..n)
                 .filter(|&j| j != i && !cosine(i, j).is_nan())
@@ -431,7 +468,7 @@ mod tests {
 
     fn assert_naive(w: MatRef<'_, f64>, search: PairSearch) {
         let directions = Directions::new(w, 1);
-        let features = directions.represented(0.0);
+        let features = directions.lengths.represented(0.0);
         let found = visit_pairs(&directions, &features, search);
         let expected = naive(&directions, &features, search);
         // Zeros of either sign are equal here, and only there do bits differ.
@@ -504,7 +541,7 @@ mod tests {
     fn a_threshold_is_exclusive_to_the_bit() {
         let w = geometry::random_gaussian(12, 25, 8);
         let directions = Directions::new(w.as_ref(), 1);
-        let cosine = directions.cosine(0, 1);
+        let cosine = directions.cosine(0, &directions, 1);
         for threshold in [
             cosine * cosine,
             (cosine * cosine).next_down(),

@@ -1,5 +1,7 @@
 //! Blocks of work over scoped threads, with results that do not depend on how many there are.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -13,31 +15,62 @@ pub(crate) fn fold_blocks<S: Send>(
     new_state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize) + Sync,
 ) -> Vec<S> {
+    let go_on = |_, _| ControlFlow::<Infallible>::Continue(());
+    match fold_blocks_observed(threads, n_blocks, new_state, work, go_on) {
+        ControlFlow::Continue(states) => states,
+    }
+}
+
+/// As [`fold_blocks`]; after each of its own blocks the calling thread tells `observe` how many of how many have been begun, and all threads stop after their present one where it breaks.
+pub(crate) fn fold_blocks_observed<S: Send, B>(
+    threads: usize,
+    n_blocks: usize,
+    new_state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, usize) + Sync,
+    mut observe: impl FnMut(usize, usize) -> ControlFlow<B>,
+) -> ControlFlow<B, Vec<S>> {
     let next = AtomicUsize::new(0);
+    let one_block = |state: &mut S| {
+        let block = next.fetch_add(1, Ordering::Relaxed);
+        let is_block = block < n_blocks;
+        if is_block {
+            work(state, block);
+        }
+        is_block
+    };
     let run = || {
         let mut state = new_state();
-        loop {
-            let block = next.fetch_add(1, Ordering::Relaxed);
-            if block >= n_blocks {
-                return state;
+        while one_block(&mut state) {}
+        state
+    };
+    let mut run_observed = || {
+        let mut state = new_state();
+        while one_block(&mut state) {
+            let begun = next.load(Ordering::Relaxed).min(n_blocks);
+            if let ControlFlow::Break(value) = observe(begun, n_blocks) {
+                // No thread finds a block any more.
+                next.fetch_max(n_blocks, Ordering::Relaxed);
+                return ControlFlow::Break(value);
             }
-            work(&mut state, block);
         }
+        ControlFlow::Continue(state)
     };
     let threads = threads.min(n_blocks);
     if threads <= 1 {
-        return vec![run()];
+        return run_observed().map_continue(|state| vec![state]);
     }
     thread::scope(|scope| {
         let others: Vec<_> = (1..threads).map(|_| scope.spawn(run)).collect();
-        let mut states = vec![run()];
+        let own = run_observed();
+        let mut states = Vec::with_capacity(threads);
         for other in others {
             match other.join() {
                 Ok(state) => states.push(state),
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        states
+        states.push(own?);
+        ControlFlow::Continue(states)
     })
 }
 

@@ -3,7 +3,7 @@
 use crate::Real;
 use crate::directions::Directions;
 use crate::kernel::{PANEL, PanelLine, SIDE, STRIP, StripLine, to_strips};
-use crate::parallel::{for_parts, map_blocks};
+use crate::parallel::{block_range, for_parts, map_blocks};
 
 /// A component of 1: the largest integer of 16 bits.
 ///
@@ -11,40 +11,31 @@ use crate::parallel::{for_parts, map_blocks};
 pub(crate) const SCALE: f64 = 32_767.0;
 /// The most dimensions for which the bound above holds, with room.
 const MAX_DIMENSIONS: usize = 1 << 28;
+/// Features whose residuals are measured in one block of work.
+const RESIDUAL_BLOCK: usize = 64;
 
 /// The unit directions of some features, rounded to multiples of 1 / [`SCALE`]: half of what they take as f32.
 pub(crate) struct Quantized {
     lines: Vec<PanelLine>,
     /// Lines of a panel: half the number of dimensions, rounded up.
     depth: usize,
-    n: usize,
-    /// No product of two quantised directions is further than this from SCALE^2 times the cosine of the two features.
-    margin: i32,
 }
 
 impl Quantized {
     /// Features with a norm above 0.
-    ///
-    /// With the residuals `$e_i = \lVert \hat W_i - q_i / S \rVert$`, measured, `$|\cos(W_i, W_j) - q_i \cdot q_j / S^2| \le e_i + e_j + e_i e_j \le e (2 + e)$` where e is the largest.
-    /// About `sqrt(m / 12) / S`: 2e-4 for m = 512.
     pub(crate) fn new<T: Real>(
         directions: &Directions<'_, T>,
         features: &[usize],
         threads: usize,
     ) -> Self {
-        let m = directions.n_hidden();
-        assert!(
-            m <= MAX_DIMENSIONS,
-            "{m} dimensions; at most {MAX_DIMENSIONS}"
-        );
-        let depth = m.div_ceil(2).max(1);
+        let depth = directions.n_hidden().div_ceil(2).max(1);
         let n_panels = features.len().div_ceil(PANEL);
         let mut lines = vec![PanelLine::default(); n_panels * depth];
         for_parts(threads, &mut lines, depth, |p, panel| {
             let first = p * PANEL;
             let last = features.len().min(first + PANEL);
             for (lane, &feature) in features[first..last].iter().enumerate() {
-                let factor = SCALE / directions.length(feature);
+                let factor = SCALE / directions.lengths.of(feature);
                 for (pair, line) in directions.column(feature).chunks(2).zip(panel.iter_mut()) {
                     let low = quantize(pair[0], factor);
                     let high = pair.get(1).map_or(0, |&x| quantize(x, factor));
@@ -52,54 +43,11 @@ impl Quantized {
                 }
             }
         });
-        let mut quantized = Self {
-            lines,
-            depth,
-            n: features.len(),
-            margin: 0,
-        };
-        let largest = map_blocks(threads, n_panels, |p| {
-            let first = p * PANEL;
-            let last = features.len().min(first + PANEL);
-            (first..last)
-                .map(|a| quantized.residual(directions, features[a], a))
-                .fold(0.0, f64::max)
-        })
-        .into_iter()
-        .fold(0.0, f64::max);
-        // The last two terms are for the rounding of the cosine that decides, and of this.
-        let rounding = 4.0 * f64::EPSILON * m as f64 + 1e-9;
-        quantized.margin = (SCALE * SCALE * (largest * (2.0 + largest) + rounding)).ceil() as i32;
-        quantized
-    }
-
-    /// `$\lVert \hat W - q / S \rVert$`; NaN for a feature that is not finite.
-    fn residual<T: Real>(&self, directions: &Directions<'_, T>, feature: usize, a: usize) -> f64 {
-        let factor = SCALE / directions.length(feature);
-        let panel = self.panels(a / PANEL * PANEL..(a / PANEL + 1) * PANEL);
-        let mut square = 0.0;
-        for (pair, line) in directions.column(feature).chunks(2).zip(panel) {
-            let word = line.0[a % PANEL];
-            let low = pair[0].to_f64() * factor - f64::from(word as i16);
-            square += low * low;
-            if let Some(&x) = pair.get(1) {
-                let high = x.to_f64() * factor - f64::from(word >> 16);
-                square += high * high;
-            }
-        }
-        square.sqrt() / SCALE
-    }
-
-    pub(crate) fn n(&self) -> usize {
-        self.n
+        Self { lines, depth }
     }
 
     pub(crate) fn depth(&self) -> usize {
         self.depth
-    }
-
-    pub(crate) fn margin(&self) -> i32 {
-        self.margin
     }
 
     /// The panels of a range of directions that starts at a panel.
@@ -116,6 +64,45 @@ impl Quantized {
     pub(crate) fn copy_strips(&self, range: std::ops::Range<usize>, strips: &mut [StripLine]) {
         to_strips(self.panels(range), self.depth, strips);
     }
+}
+
+/// How far the product of two quantised directions may be from [`SCALE`]^2 times the cosine of the two features.
+///
+/// With the residuals `$e_i = \lVert \hat W_i - q_i / S \rVert$`, measured, `$|\cos(W_i, W_j) - q_i \cdot q_j / S^2| \le e_i + e_j + e_i e_j \le e (2 + e)$` where e is the largest.
+/// About `sqrt(m / 12) / S`: 2e-4 for m = 512.
+pub(crate) fn margin(largest_residual: f64, n_hidden: usize) -> i32 {
+    assert!(
+        n_hidden <= MAX_DIMENSIONS,
+        "{n_hidden} dimensions; at most {MAX_DIMENSIONS}"
+    );
+    // The last two terms are for the rounding of the cosine that decides, and of this.
+    let rounding = 4.0 * f64::EPSILON * n_hidden as f64 + 1e-9;
+    (SCALE * SCALE * (largest_residual * (2.0 + largest_residual) + rounding)).ceil() as i32
+}
+
+/// The largest `$\lVert \hat W_i - q_i / S \rVert$` of some features with a norm above 0, for [`margin`]; NaN does not count.
+pub(crate) fn largest_residual<T: Real>(
+    directions: &Directions<'_, T>,
+    features: &[usize],
+    threads: usize,
+) -> f64 {
+    let residual = |&feature: &usize| {
+        let factor = SCALE / directions.lengths.of(feature);
+        let column = directions.column(feature).iter();
+        let square: f64 = column
+            .map(|&x| x.to_f64() * factor - f64::from(quantize(x, factor)))
+            .map(|rest| rest * rest)
+            .sum();
+        square.sqrt() / SCALE
+    };
+    map_blocks(threads, features.len().div_ceil(RESIDUAL_BLOCK), |block| {
+        features[block_range(block, RESIDUAL_BLOCK, features.len())]
+            .iter()
+            .map(residual)
+            .fold(0.0, f64::max)
+    })
+    .into_iter()
+    .fold(0.0, f64::max)
 }
 
 /// Rounded to the nearest integer; NaN is 0.
@@ -140,8 +127,8 @@ mod tests {
             let w = geometry::random_gaussian(m, n, seed as u64);
             let directions = Directions::new(w.as_ref(), 1);
             let features: Vec<usize> = (0..n).collect();
+            let margin = i64::from(margin(largest_residual(&directions, &features, 2), m));
             let quantized = Quantized::new(&directions, &features, 2);
-            let margin = i64::from(quantized.margin());
             let bound = (m as f64).sqrt() / SCALE;
             assert!(margin as f64 <= SCALE * SCALE * (bound * (2.0 + bound) + 2e-9) + 1.0);
             let component = |i: usize, k: usize| {
@@ -155,7 +142,7 @@ mod tests {
             for i in 0..n {
                 for j in 0..n {
                     let product: i64 = (0..m).map(|k| component(i, k) * component(j, k)).sum();
-                    let cosine = SCALE * SCALE * directions.cosine(i, j);
+                    let cosine = SCALE * SCALE * directions.cosine(i, &directions, j);
                     assert!((product as f64 - cosine).abs() <= margin as f64, "{i} {j}");
                 }
             }

@@ -3,7 +3,7 @@
 use crate::clusters::{ClusterSummary, Clusters, members};
 use crate::coherence::{PairCosine, RepresentedPairs};
 use crate::dimensionality::{dimensionality_of, dimensions_per_feature_of};
-use crate::directions::Directions;
+use crate::directions::{Directions, Lengths};
 use crate::frame::tightness_of;
 use crate::interference::{interference_of, mean, mean_interference_tight, welch_bound};
 use crate::neighbors::Neighbors;
@@ -90,7 +90,18 @@ impl AnalysisOptions {
         Self { threads, ..self }
     }
 
-    fn validate(&self) -> Result<(), AnalysisError> {
+    /// What the pass over pairs looks for; none if pairs are skipped.
+    pub(crate) fn pair_search(&self) -> Option<PairSearch> {
+        (self.pairs != Pairs::Skipped).then(|| PairSearch {
+            // The extremes are wanted in any case.
+            neighbors: self.neighbors.max(1),
+            threshold: Some(self.cluster_threshold),
+            list_edges: self.pairs == Pairs::Listed,
+            threads: self.threads,
+        })
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), AnalysisError> {
         let invalid = |name, value, expected| {
             Err(AnalysisError::InvalidOption {
                 name,
@@ -311,15 +322,20 @@ pub(crate) fn checked_directions<'a, T: Real>(
     options: &AnalysisOptions,
 ) -> Result<Directions<'a, T>, AnalysisError> {
     options.validate()?;
-    let (m, n) = w.shape();
+    check_not_empty(w.shape())?;
+    check_finite(w)?;
+    Ok(Directions::new(w, options.threads))
+}
+
+/// Of m x n.
+pub(crate) fn check_not_empty((m, n): (usize, usize)) -> Result<(), AnalysisError> {
     if m == 0 || n == 0 {
         return Err(AnalysisError::Empty {
             n_features: n,
             n_hidden: m,
         });
     }
-    check_finite(w)?;
-    Ok(Directions::new(w, options.threads))
+    Ok(())
 }
 
 /// As [`analyze`], from what [`checked_directions`] returns.
@@ -327,24 +343,53 @@ pub(crate) fn analyze_directions<T: Real>(
     directions: &Directions<'_, T>,
     options: &AnalysisOptions,
 ) -> DictionaryReport {
-    let (m, n) = (directions.n_hidden(), directions.n_features());
-    let represented = directions.represented(options.min_norm);
-
+    let lengths = &directions.lengths;
+    let represented = lengths.represented(options.min_norm);
     let frame = directions.frame(options.threads);
-    let dimensionality = dimensionality_of(directions, &frame);
-    let potential = frame.potential();
-    drop(frame);
-    let interference = Interference::new(directions, &represented, options.threads);
-    let mut pairs = (options.pairs != Pairs::Skipped).then(|| {
-        let search = PairSearch {
-            // The extremes are wanted in any case.
-            neighbors: options.neighbors.max(1),
-            threshold: Some(options.cluster_threshold),
-            list_edges: options.pairs == Pairs::Listed,
-            threads: options.threads,
-        };
-        RepresentedPairs::new(directions, &represented, search)
-    });
+    let sums = Sums {
+        dimensionality: dimensionality_of(directions, &frame),
+        potential: frame.potential(),
+        interference: {
+            drop(frame);
+            Interference::new(directions, &represented, options.threads)
+        },
+    };
+    let pairs = options
+        .pair_search()
+        .map(|search| RepresentedPairs::new(directions, &represented, search));
+    report(
+        lengths,
+        directions.n_hidden(),
+        &represented,
+        sums,
+        pairs,
+        options,
+    )
+}
+
+/// What is known of all features from sums over the others.
+pub(crate) struct Sums {
+    pub(crate) dimensionality: Vec<f64>,
+    /// The frame potential of the columns as [`Lengths`] scale them.
+    pub(crate) potential: f64,
+    pub(crate) interference: Interference,
+}
+
+/// Puts together what was found about a dictionary.
+pub(crate) fn report(
+    lengths: &Lengths,
+    m: usize,
+    represented: &[usize],
+    sums: Sums,
+    mut pairs: Option<RepresentedPairs>,
+    options: &AnalysisOptions,
+) -> DictionaryReport {
+    let n = lengths.n_features();
+    let Sums {
+        dimensionality,
+        potential,
+        interference,
+    } = sums;
     let edges = pairs.as_mut().map(|pairs| std::mem::take(&mut pairs.edges));
     let pairs = pairs.as_ref();
     let clusters = pairs.map(|pairs| Clusters {
@@ -358,7 +403,7 @@ pub(crate) fn analyze_directions<T: Real>(
         Some(pairs) if options.neighbors > 0 => (0..n).map(|i| Neighbors::of(pairs, i)).collect(),
         _ => Vec::new(),
     };
-    let frobenius_sq: f64 = directions.relative.iter().map(|r| r * r).sum();
+    let frobenius_sq: f64 = lengths.relative.iter().map(|r| r * r).sum();
 
     let features = (0..n)
         .map(|i| {
@@ -367,7 +412,7 @@ pub(crate) fn analyze_directions<T: Real>(
             let cluster = pairs.and_then(|pairs| pairs.clusters[i]);
             FeatureRow {
                 feature: i,
-                norm: directions.norms[i],
+                norm: lengths.norms[i],
                 dimensionality: dimensionality[i],
                 mean_interference: interference.by_feature[i],
                 max_cosine: nearest.map(|e| e.value),
@@ -385,10 +430,10 @@ pub(crate) fn analyze_directions<T: Real>(
         n_features: n,
         n_hidden: m,
         n_represented: represented.len(),
-        feature_norms: summarize_norms(directions),
+        feature_norms: summarize_norms(lengths),
         min_norm: options.min_norm,
-        frobenius_sq: directions.rescale(frobenius_sq, 2),
-        dimensions_per_feature: dimensions_per_feature_of(directions),
+        frobenius_sq: lengths.rescale(frobenius_sq, 2),
+        dimensions_per_feature: dimensions_per_feature_of(lengths, m),
         total_dimensionality: dimensionality.iter().sum(),
         feature_dimensionality: DimensionalitySummary {
             mean: mean(&dimensionality),
@@ -403,8 +448,8 @@ pub(crate) fn analyze_directions<T: Real>(
         max_cosine: pairs.and_then(RepresentedPairs::max_cosine),
         min_cosine: pairs.and_then(RepresentedPairs::min_cosine),
         welch_bound: welch_bound(represented.len(), m),
-        frame_potential: directions.rescale(potential, 4),
-        tightness: tightness_of(directions, potential),
+        frame_potential: lengths.rescale(potential, 4),
+        tightness: tightness_of(lengths, m, potential),
         mean_degree,
         clusters: clusters.map(|clusters| clusters.summary()),
         features,
@@ -414,7 +459,7 @@ pub(crate) fn analyze_directions<T: Real>(
 }
 
 /// The means of cos^2.
-struct Interference {
+pub(crate) struct Interference {
     /// Over the other represented features; 0 for a feature that is not represented.
     by_feature: Vec<f64>,
     represented: f64,
@@ -424,40 +469,52 @@ struct Interference {
 impl Interference {
     fn new<T: Real>(directions: &Directions<'_, T>, represented: &[usize], threads: usize) -> Self {
         let n = directions.n_features();
-        let mut weights = vec![0.0; n];
-        represented.iter().for_each(|&i| weights[i] = 1.0);
+        let weights = weights_of(represented, n);
         let by_feature = interference_of(directions, &weights, represented.len(), threads);
+        Self::of(by_feature, represented, || {
+            let weights = directions.lengths.unit_weights();
+            interference_of(directions, &weights, n, threads)
+        })
+    }
+
+    /// From the means by feature, over the other represented features and, where some are not, over all others.
+    pub(crate) fn of(
+        by_feature: Vec<f64>,
+        represented: &[usize],
+        over_all: impl FnOnce() -> Vec<f64>,
+    ) -> Self {
         let total: f64 = represented.iter().map(|&i| by_feature[i]).sum();
         let mean_represented = total / represented.len().max(1) as f64;
-        let all = if represented.len() == n {
-            mean_represented
-        } else {
-            mean(&interference_of(
-                directions,
-                &directions.unit_weights(),
-                n,
-                threads,
-            ))
-        };
         Self {
+            all: if represented.len() == by_feature.len() {
+                mean_represented
+            } else {
+                mean(&over_all())
+            },
             by_feature,
             represented: mean_represented,
-            all,
         }
     }
 }
 
+/// One for every represented feature of n.
+pub(crate) fn weights_of(represented: &[usize], n: usize) -> Vec<f64> {
+    let mut weights = vec![0.0; n];
+    represented.iter().for_each(|&i| weights[i] = 1.0);
+    weights
+}
+
 /// Computed from the scaled norms, whose squares neither overflow nor underflow.
-fn summarize_norms<T: Real>(directions: &Directions<'_, T>) -> NormSummary {
-    let scaled = &directions.relative;
+fn summarize_norms(lengths: &Lengths) -> NormSummary {
+    let scaled = &lengths.relative;
     let mean = mean(scaled);
     let variance =
         scaled.iter().map(|r| (r - mean) * (r - mean)).sum::<f64>() / scaled.len() as f64;
     NormSummary {
-        mean: directions.rescale(mean, 1),
-        std: directions.rescale(variance.sqrt(), 1),
-        min: smallest(&directions.norms),
-        max: largest(&directions.norms),
+        mean: lengths.rescale(mean, 1),
+        std: lengths.rescale(variance.sqrt(), 1),
+        min: smallest(&lengths.norms),
+        max: largest(&lengths.norms),
     }
 }
 

@@ -107,10 +107,10 @@ fn centered<T: Real>(w: MatRef<'_, T>) -> Option<Mat<f64>> {
     let mut columns = center(w);
     let exponent = {
         let directions = Directions::new(columns.as_ref(), 1);
-        if directions.norms.iter().all(|&norm| norm == 0.0) {
+        if directions.lengths.norms.iter().all(|&norm| norm == 0.0) {
             return None;
         }
-        directions.exponent
+        directions.lengths.exponent
     };
     for j in 0..columns.ncols() {
         for x in columns.col_as_slice_mut(j) {

@@ -59,7 +59,7 @@ pub(crate) fn spectrum_of<T: Real>(directions: &Directions<'_, T>) -> Spectrum {
         stable_rank: stable_rank(&values),
         singular_values: values
             .into_iter()
-            .map(|value| directions.rescale(value, 1))
+            .map(|value| directions.lengths.rescale(value, 1))
             .collect(),
     }
 }
@@ -67,7 +67,7 @@ pub(crate) fn spectrum_of<T: Real>(directions: &Directions<'_, T>) -> Spectrum {
 /// W divided by the power of two of its largest norm.
 pub(crate) fn scaled<T: Real>(directions: &Directions<'_, T>) -> Mat<f64> {
     let mut scaled = directions.units();
-    for (j, &norm) in directions.relative.iter().enumerate() {
+    for (j, &norm) in directions.lengths.relative.iter().enumerate() {
         scaled
             .col_as_slice_mut(j)
             .iter_mut()

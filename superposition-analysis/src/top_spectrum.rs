@@ -323,7 +323,9 @@ impl Ritz {
         }
         let rescaled = |values: &[f64]| {
             let first = values.iter().take(k);
-            first.map(|&value| directions.rescale(value, 1)).collect()
+            first
+                .map(|&value| directions.lengths.rescale(value, 1))
+                .collect()
         };
         TopSpectrum {
             singular_values: rescaled(&self.values),

@@ -31,10 +31,10 @@ impl UnionFind {
         self.parent[a.max(b)] = a.min(b);
     }
 
-    /// Adds the edges of another forest over the same items.
-    pub(crate) fn absorb(&mut self, other: &UnionFind) {
+    /// Adds the edges of a forest over some of the items, which `item` names.
+    pub(crate) fn absorb(&mut self, other: &UnionFind, item: impl Fn(usize) -> usize) {
         for (i, &parent) in other.parent.iter().enumerate() {
-            self.join(i, parent);
+            self.join(item(i), item(parent));
         }
     }
 

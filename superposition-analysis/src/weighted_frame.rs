@@ -1,7 +1,7 @@
 //! Sums over all pairs of a row, through the frame operator where that is accurate and directly where it is not.
 
 use crate::Real;
-use crate::directions::Directions;
+use crate::directions::{Directions, column};
 use crate::kernel::dot;
 use crate::linalg::{add_lower_gram, lower_product_into, product_into};
 use crate::parallel::{block_range, map_blocks};
@@ -11,9 +11,9 @@ use std::ops::Range;
 /// Into how many chunks features are cut whose products are added up by themselves, where there are enough.
 const CHUNKS: usize = 16;
 /// Features that are copied, or taken through the frame operator, at once.
-const FEATURE_BLOCK: usize = 512;
+pub(crate) const FEATURE_BLOCK: usize = 512;
 /// Features whose rows of the Gram matrix are summed directly in one block of work.
-const DIRECT_BLOCK: usize = 128;
+pub(crate) const DIRECT_BLOCK: usize = 128;
 /// How many times the error bound a difference must be to be used: a relative accuracy of 1e-8 at the least.
 const SAFETY: f64 = 1e8;
 
@@ -29,9 +29,7 @@ pub(crate) enum Unit {
 /// Unit directions `u_i` with weights `r_i` (norms, or ones), and their frame operator `$F = \sum_i r_i^2 u_i u_i^T$` where n > m.
 pub(crate) struct WeightedFrame<'a, T> {
     directions: &'a Directions<'a, T>,
-    weights: &'a [f64],
-    /// The weights times any common factor, for ratios: unlike `weights` never 0 beside a direction.
-    unscaled: &'a [f64],
+    weights: Weights<'a>,
     threads: usize,
     /// The lower triangle of the m x m operator; `None` where n <= m, since then the n x n Gram matrix is the smaller one and its rows are summed directly.
     operator: Option<Mat<f64>>,
@@ -61,8 +59,10 @@ impl<'a, T: Real> WeightedFrame<'a, T> {
         });
         Self {
             directions,
-            weights,
-            unscaled,
+            weights: Weights {
+                scaled: weights,
+                unscaled,
+            },
             threads,
             operator,
         }
@@ -70,34 +70,14 @@ impl<'a, T: Real> WeightedFrame<'a, T> {
 
     /// `$\sum_{j \ne i} (r_j\, u_i \cdot u_j)^2$` for every i, in the stated unit squared.
     ///
-    /// The sum over all j is `u_i^T F u_i`, and what remains after its own term `r_i^2` may be nothing but rounding:
-    /// with `$\varepsilon (m + \min(n, 512) + n / 512) \lVert F \rVert$` as the bound of the error, rows where the remainder is not safely above it are summed directly, in O(n m) each.
+    /// The sum over all j is `u_i^T F u_i`, and what remains after its own term `r_i^2` may be nothing but rounding: see [`Weights::split`].
     pub(crate) fn off_diagonal_sums(&self, unit: Unit) -> Vec<f64> {
-        let n = self.weights.len();
-        let mut sums = vec![0.0; n];
-        let mut direct: Vec<usize> = Vec::new();
-        match &self.operator {
-            None => direct.extend(0..n),
-            Some(operator) => {
-                let m = self.directions.n_hidden();
-                let error = relative_error(m, n) * norm_sq(operator).sqrt();
-                for (i, total) in self.quadratic_forms(operator).into_iter().enumerate() {
-                    let own = self.weights[i];
-                    let others = total - own * own;
-                    if others > SAFETY * error {
-                        sums[i] = match unit {
-                            Unit::Weights => others,
-                            // Two divisions: the square of a small weight may underflow.
-                            Unit::Own => others / own / own,
-                        };
-                    } else {
-                        direct.push(i);
-                    }
-                }
-            }
-        }
-        // A zero feature is orthogonal to everything.
-        direct.retain(|&i| self.unscaled[i] != 0.0);
+        let forms = self
+            .operator
+            .as_ref()
+            .map(|operator| (self.quadratic_forms(operator), norm_sq(operator)));
+        let forms = forms.as_ref().map(|(f, norm_sq)| (&f[..], *norm_sq));
+        let (mut sums, direct) = self.weights.split(forms, self.directions.n_hidden(), unit);
         for (&i, sum) in direct.iter().zip(self.direct_sums(&direct, unit)) {
             sums[i] = sum;
         }
@@ -109,28 +89,22 @@ impl<'a, T: Real> WeightedFrame<'a, T> {
         match &self.operator {
             Some(operator) => norm_sq(operator),
             None => self
-                .off_diagonal_sums(Unit::Weights)
-                .iter()
-                .zip(self.weights)
-                .map(|(others, own)| own * own * (own * own + others))
-                .sum(),
+                .weights
+                .potential(&self.off_diagonal_sums(Unit::Weights)),
         }
     }
 
     /// `u_i^T F u_i` for every i: twice the product with the lower triangle whose diagonal is halved.
     fn quadratic_forms(&self, operator: &Mat<f64>) -> Vec<f64> {
-        let (m, n) = (self.directions.n_hidden(), self.weights.len());
+        let (m, n) = (self.directions.n_hidden(), self.directions.n_features());
         let mut halved = operator.clone();
-        (0..m).for_each(|k| halved[(k, k)] /= 2.0);
+        halve_diagonal(&mut halved);
         let blocks = map_blocks(self.threads, n.div_ceil(FEATURE_BLOCK), |block| {
             let range = block_range(block, FEATURE_BLOCK, n);
             let mut units = Mat::zeros(m, range.len());
             let mut images = Mat::zeros(m, range.len());
             self.directions.copy_units(range.clone(), units.as_mut());
-            lower_product_into(images.as_mut(), halved.as_ref(), units.as_ref());
-            (0..range.len())
-                .map(|j| 2.0 * dot(units.col_as_slice(j), images.col_as_slice(j)))
-                .collect::<Vec<f64>>()
+            forms_of_block(halved.as_ref(), units.as_ref(), images.as_mut())
         });
         blocks.concat()
     }
@@ -146,36 +120,136 @@ impl<'a, T: Real> WeightedFrame<'a, T> {
 
     /// The rows of a few features, over tiles of columns so that no row is held whole.
     fn direct_block(&self, features: &[usize], unit: Unit) -> Vec<f64> {
-        let (m, n) = (self.directions.n_hidden(), self.weights.len());
-        let mut rows = Mat::zeros(m, features.len());
+        let (m, n) = (self.directions.n_hidden(), self.directions.n_features());
+        let mut rows = DirectRows::new(m, features.to_vec());
         self.directions
-            .copy_units(features.iter().copied(), rows.as_mut());
+            .copy_units(features.iter().copied(), rows.units.as_mut());
         let mut units = Mat::zeros(m, FEATURE_BLOCK.min(n));
-        let mut tile = Mat::<f64>::zeros(FEATURE_BLOCK.min(n), features.len());
-        let mut sums = vec![0.0; features.len()];
         for block in 0..n.div_ceil(FEATURE_BLOCK) {
             let range = block_range(block, FEATURE_BLOCK, n);
             let mut units = units.subcols_mut(0, range.len());
             self.directions.copy_units(range.clone(), units.as_mut());
-            let mut cosines = tile.subrows_mut(0, range.len());
-            product_into(cosines.as_mut(), units.as_ref().transpose(), rows.as_ref());
-            for (b, &i) in features.iter().enumerate() {
-                let (weights, reference) = match unit {
-                    Unit::Weights => (self.weights, 1.0),
-                    Unit::Own => (self.unscaled, self.unscaled[i]),
-                };
-                for (a, j) in range.clone().enumerate() {
-                    let cosine = cosines[(a, b)];
-                    // An infinite ratio times a cosine of zero is nothing.
-                    if j != i && cosine != 0.0 {
-                        let term = cosine * (weights[j] / reference);
-                        sums[b] += term * term;
+            rows.add(range, units.as_ref(), self.weights, unit);
+        }
+        rows.sums
+    }
+}
+
+/// The weights of the unit directions.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a> {
+    pub(crate) scaled: &'a [f64],
+    /// The weights times any common factor, for ratios: unlike `scaled` never 0 beside a direction.
+    pub(crate) unscaled: &'a [f64],
+}
+
+impl Weights<'_> {
+    /// The sums of [`off_diagonal_sums`](WeightedFrame::off_diagonal_sums) that `u_i^T F u_i` and the squared norm of F determine, 0 for the others, and the features whose rows must be summed directly.
+    ///
+    /// With `$\varepsilon (m + \min(n, 512) + n / 512) \lVert F \rVert$` as the bound of the error, those are the rows where what remains without the own term is not safely above it, in O(n m) each; all of them without forms.
+    pub(crate) fn split(
+        self,
+        forms: Option<(&[f64], f64)>,
+        n_hidden: usize,
+        unit: Unit,
+    ) -> (Vec<f64>, Vec<usize>) {
+        let n = self.scaled.len();
+        let mut sums = vec![0.0; n];
+        let mut direct: Vec<usize> = Vec::new();
+        match forms {
+            None => direct.extend(0..n),
+            Some((forms, norm_sq)) => {
+                let error = relative_error(n_hidden, n) * norm_sq.sqrt();
+                for (i, total) in forms.iter().enumerate() {
+                    let own = self.scaled[i];
+                    let others = total - own * own;
+                    if others > SAFETY * error {
+                        sums[i] = match unit {
+                            Unit::Weights => others,
+                            // Two divisions: the square of a small weight may underflow.
+                            Unit::Own => others / own / own,
+                        };
+                    } else {
+                        direct.push(i);
                     }
                 }
             }
         }
-        sums
+        // A zero feature is orthogonal to everything.
+        direct.retain(|&i| self.unscaled[i] != 0.0);
+        (sums, direct)
     }
+
+    /// The frame potential, from the sums in the unit of the weights.
+    pub(crate) fn potential(self, sums: &[f64]) -> f64 {
+        sums.iter()
+            .zip(self.scaled)
+            .map(|(others, own)| own * own * (own * own + others))
+            .sum()
+    }
+}
+
+/// A few features whose rows of the Gram matrix are summed directly, block of columns by block.
+pub(crate) struct DirectRows {
+    features: Vec<usize>,
+    /// Their unit directions: m x at most [`DIRECT_BLOCK`].
+    pub(crate) units: Mat<f64>,
+    tile: Mat<f64>,
+    pub(crate) sums: Vec<f64>,
+}
+
+impl DirectRows {
+    pub(crate) fn new(n_hidden: usize, features: Vec<usize>) -> Self {
+        Self {
+            units: Mat::zeros(n_hidden, features.len()),
+            tile: Mat::zeros(FEATURE_BLOCK, features.len()),
+            sums: vec![0.0; features.len()],
+            features,
+        }
+    }
+
+    /// Adds the terms of the features of a range, whose unit directions are given.
+    pub(crate) fn add(
+        &mut self,
+        range: Range<usize>,
+        units: MatRef<'_, f64>,
+        weights: Weights<'_>,
+        unit: Unit,
+    ) {
+        let mut cosines = self.tile.subrows_mut(0, range.len());
+        product_into(cosines.as_mut(), units.transpose(), self.units.as_ref());
+        for (b, &i) in self.features.iter().enumerate() {
+            let (weights, reference) = match unit {
+                Unit::Weights => (weights.scaled, 1.0),
+                Unit::Own => (weights.unscaled, weights.unscaled[i]),
+            };
+            for (a, j) in range.clone().enumerate() {
+                let cosine = cosines[(a, b)];
+                // An infinite ratio times a cosine of zero is nothing.
+                if j != i && cosine != 0.0 {
+                    let term = cosine * (weights[j] / reference);
+                    self.sums[b] += term * term;
+                }
+            }
+        }
+    }
+}
+
+/// `u^T F u` for the columns u of `units`, from the lower triangle of F with a halved diagonal; `images` is of the size of `units`.
+pub(crate) fn forms_of_block(
+    halved: MatRef<'_, f64>,
+    units: MatRef<'_, f64>,
+    mut images: MatMut<'_, f64>,
+) -> Vec<f64> {
+    lower_product_into(images.as_mut(), halved, units);
+    (0..units.ncols())
+        .map(|j| 2.0 * dot(column(units, j), column(images.as_ref(), j)))
+        .collect()
+}
+
+/// Of a symmetric matrix of which the lower triangle is kept.
+pub(crate) fn halve_diagonal(lower: &mut Mat<f64>) {
+    (0..lower.nrows()).for_each(|k| lower[(k, k)] /= 2.0);
 }
 
 /// What the rounding of `u^T F u` is bounded by, for a unit vector u, relative to the norm of F.
@@ -205,7 +279,7 @@ fn lower_operator(
         }
         operator
     };
-    let chunk = n.div_ceil(CHUNKS).max(1).next_multiple_of(FEATURE_BLOCK);
+    let chunk = chunk_size(n);
     let n_chunks = n.div_ceil(chunk);
     let mut operator = Mat::<f64>::zeros(m, m);
     // As many partial operators at a time as there are threads, to bound the memory.
@@ -214,18 +288,28 @@ fn lower_operator(
             of_chunk(block_range(first + part, chunk, n))
         });
         for part in parts {
-            for j in 0..m {
-                let sums = operator.col_as_slice_mut(j).iter_mut();
-                sums.zip(part.col_as_slice(j))
-                    .for_each(|(sum, x)| *sum += x);
-            }
+            add_operator(&mut operator, &part);
         }
     }
     operator
 }
 
+/// How many features are in one of the [`CHUNKS`] chunks: whole blocks.
+pub(crate) fn chunk_size(n: usize) -> usize {
+    n.div_ceil(CHUNKS).max(1).next_multiple_of(FEATURE_BLOCK)
+}
+
+/// Adds the operator of a chunk to that of those before it.
+pub(crate) fn add_operator(sum: &mut Mat<f64>, part: &Mat<f64>) {
+    for j in 0..sum.ncols() {
+        let sums = sum.col_as_slice_mut(j).iter_mut();
+        sums.zip(part.col_as_slice(j))
+            .for_each(|(sum, x)| *sum += x);
+    }
+}
+
 /// The squared Frobenius norm of the symmetric matrix with this lower triangle.
-fn norm_sq(lower: &Mat<f64>) -> f64 {
+pub(crate) fn norm_sq(lower: &Mat<f64>) -> f64 {
     (0..lower.ncols())
         .map(|j| {
             let column = &lower.col_as_slice(j)[j..];
@@ -279,7 +363,7 @@ mod tests {
         {
             let w = geometry::random_gaussian(m, n, seed as u64);
             let directions = Directions::new(w.as_ref(), 1);
-            let weights = directions.norms.clone();
+            let weights = directions.lengths.norms.clone();
             for threads in [1, 3] {
                 let frame = WeightedFrame::new(&directions, &weights, &weights, threads);
                 assert!(frame.operator.is_some());

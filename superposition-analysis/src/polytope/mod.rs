@@ -240,7 +240,7 @@ pub fn polytopes<T: Real>(
 ) -> Result<Polytopes, AnalysisError> {
     options.validate()?;
     let directions = checked(w)?;
-    let represented = directions.represented(options.min_norm);
+    let represented = directions.lengths.represented(options.min_norm);
     let components = split(&directions, &represented, options.threshold);
     let total = interference_sums(&directions, &represented);
     let name = |features: Vec<usize>| {

@@ -114,12 +114,12 @@ pub(crate) fn recognize<T: Real>(
     let fit = Polytope::with_corners(k)
         .into_iter()
         .find_map(|polytope| fit(units.as_ref(), polytope, tolerance));
-    let norms = features.iter().map(|&i| directions.relative[i]);
+    let norms = features.iter().map(|&i| directions.lengths.relative[i]);
     let (smallest, largest) = norms.fold((f64::INFINITY, 0.0_f64), |(low, high), norm| {
         (low.min(norm), high.max(norm))
     });
     let scaled = Mat::from_fn(units.nrows(), k, |row, j| {
-        units[(row, j)] * directions.relative[features[j]]
+        units[(row, j)] * directions.lengths.relative[features[j]]
     });
     let dimensionality = feature_dimensionality(scaled.as_ref());
     PolytopeMatch {

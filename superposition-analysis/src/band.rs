@@ -1,0 +1,100 @@
+//! A range of the features that are looked at, with what the pass over pairs needs of each.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use crate::Real;
+use crate::directions::Directions;
+use crate::parallel::{block_range, map_blocks};
+use crate::quantized::Quantized;
+
+/// Features whose values are hashed in one block of work.
+const HASH_BLOCK: usize = 1024;
+
+/// Some features in a row of those that are looked at.
+pub(crate) struct Band {
+    /// Their columns in the directions that the band was made from.
+    pub(crate) features: Vec<usize>,
+    /// The number of the first one among all that are looked at.
+    pub(crate) first: usize,
+    pub(crate) quantized: Quantized,
+    /// For every feature the first one of the band with the same values.
+    first_equal: Vec<usize>,
+}
+
+impl Band {
+    /// Features with a norm above 0.
+    pub(crate) fn new<T: Real>(
+        directions: &Directions<'_, T>,
+        features: Vec<usize>,
+        first: usize,
+        threads: usize,
+    ) -> Self {
+        Self {
+            quantized: Quantized::new(directions, &features, threads),
+            first_equal: first_equal(directions, &features, threads),
+            features,
+            first,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.features.len()
+    }
+
+    /// Their numbers among all that are looked at.
+    pub(crate) fn numbers(&self) -> Range<usize> {
+        self.first..self.first + self.len()
+    }
+
+    /// Whether the feature with this number is known to have the values of feature `index` of the band.
+    pub(crate) fn is_copy(&self, number: usize, index: usize) -> bool {
+        let other = number.checked_sub(self.first);
+        let class = other.and_then(|other| self.first_equal.get(other));
+        class == Some(&self.first_equal[index])
+    }
+}
+
+/// For every feature the first one with equal values.
+fn first_equal<T: Real>(
+    directions: &Directions<'_, T>,
+    features: &[usize],
+    threads: usize,
+) -> Vec<usize> {
+    let n = features.len();
+    let hashes = map_blocks(threads, n.div_ceil(HASH_BLOCK), |block| {
+        block_range(block, HASH_BLOCK, n)
+            .map(|a| hash(directions.column(features[a])))
+            .collect::<Vec<u64>>()
+    })
+    .concat();
+    let equal = |a: usize, b: usize| {
+        let (x, y) = (
+            directions.column(features[a]),
+            directions.column(features[b]),
+        );
+        x.iter().zip(y).all(|(x, y)| x.to_f64() == y.to_f64())
+    };
+    let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
+    hashes
+        .into_iter()
+        .enumerate()
+        .map(|(a, hash)| {
+            let same_hash = by_hash.entry(hash).or_default();
+            match same_hash.iter().find(|&&first| equal(first, a)) {
+                Some(&first) => first,
+                None => {
+                    same_hash.push(a);
+                    a
+                }
+            }
+        })
+        .collect()
+}
+
+/// FNV-1a over the values; zero of either sign is equal.
+fn hash<T: Real>(values: &[T]) -> u64 {
+    values.iter().fold(0xcbf2_9ce4_8422_2325, |hash, x| {
+        ((hash ^ (x.to_f64() + 0.0).to_bits()).wrapping_mul(0x0000_0100_0000_01b3)).rotate_left(29)
+    })
+}
