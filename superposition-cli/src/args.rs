@@ -216,7 +216,7 @@ pub(crate) struct MatrixArgs {
 
 /// Analyse the geometry of a dictionary of feature directions in a file
 ///
-/// Reads safetensors (one file, or sharded through model.safetensors.index.json), npy and npz in F64, F32, F16 and BF16, and the files and folders of SAELens, Gemma Scope and sparsify. Memory is proportional to the matrix.
+/// Reads safetensors (one file, or sharded through model.safetensors.index.json), npy and npz in F64, F32, F16 and BF16, and the files and folders of SAELens, Gemma Scope and sparsify. A dictionary larger than --memory is read in blocks, with the same result; what that takes is said first.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   superposition analyze superposition-out/model.safetensors
@@ -224,7 +224,8 @@ pub(crate) struct MatrixArgs {
   superposition analyze model.safetensors --tensor embeddings.word_embeddings.weight --features rows --json
   superposition analyze decoder.npy --features rows --center --per-feature features.csv
   superposition analyze sae/ --firing-rates sae/sparsity.safetensors --control random-init/ --per-feature latents.npz
-  superposition analyze params.npz --format gemma-scope --json")]
+  superposition analyze params.npz --format gemma-scope --json
+  superposition analyze huge.safetensors --features rows --memory 2GiB --pairs")]
 pub(crate) struct AnalyzeArgs {
     /// The file, or the folder of a program whose format is known
     pub(crate) file: PathBuf,
@@ -256,6 +257,12 @@ pub(crate) struct AnalyzeArgs {
     /// Do not compare features pair by pair: norms, dimensionality and interference alone, which take a fraction of the time
     #[arg(long, conflicts_with_all = ["edges_out", "neighbors"])]
     pub(crate) no_pairs: bool,
+    /// Compare all pairs even where that is estimated to take more than an hour
+    #[arg(long, conflicts_with = "no_pairs")]
+    pub(crate) pairs: bool,
+    /// Take at most so much memory, such as 2GiB, and read a larger dictionary in blocks [default: 8GiB]
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) memory: Option<u64>,
     /// Subtract the mean direction first
     #[arg(long)]
     pub(crate) center: bool,
@@ -592,6 +599,30 @@ fn parse_threads(text: &str) -> anyhow::Result<NonZeroUsize> {
         .ok()
         .filter(|threads: &NonZeroUsize| threads.get() <= 1024)
         .ok_or_else(|| anyhow::anyhow!("--threads must be from 1 to 1024"))
+}
+
+/// A number of bytes, with or without a unit.
+fn parse_bytes(text: &str) -> anyhow::Result<u64> {
+    let digits = text.find(|c: char| !c.is_ascii_digit());
+    let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
+    let factor: Option<u64> = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "kib" => Some(1 << 10),
+        "mib" => Some(1 << 20),
+        "gib" => Some(1 << 30),
+        "tib" => Some(1 << 40),
+        "kb" => Some(1_000),
+        "mb" => Some(1_000_000),
+        "gb" => Some(1_000_000_000),
+        "tb" => Some(1_000_000_000_000),
+        _ => None,
+    };
+    let bytes = number.parse::<u64>().ok().zip(factor);
+    bytes
+        .and_then(|(number, factor)| number.checked_mul(factor))
+        .ok_or_else(|| {
+            anyhow::anyhow!("expected a whole number of bytes, or of KiB, MiB, GiB or TiB")
+        })
 }
 
 fn parse_pair(text: &str) -> anyhow::Result<(usize, usize)> {

@@ -62,7 +62,10 @@ impl From<LabError> for Failure {
             | LabError::UnknownExperiment { .. }
             | LabError::OtherTraining { .. }
             | LabError::UnknownOrientation { .. }
-            | LabError::Analysis(AnalysisError::InvalidOption { .. })
+            | LabError::NotStreamed { .. }
+            | LabError::Analysis(
+                AnalysisError::InvalidOption { .. } | AnalysisError::MemoryTooSmall { .. },
+            )
             | LabError::Probe(ProbeError::InvalidOption { .. }) => Self::Usage(error.into()),
             LabError::Io(error) => error.into(),
             LabError::OtherResults { .. } => Self::Failed(anyhow::anyhow!(

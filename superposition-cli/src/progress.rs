@@ -116,6 +116,79 @@ impl Progress {
     }
 }
 
+/// Between two lines about one stage.
+const LINE_SECONDS: f64 = 1.0;
+/// Steps of the bar of a stage.
+const STAGE_STEPS: u64 = 1000;
+
+/// Progress through stages that say what share of them is done.
+pub(crate) struct Stages {
+    verbosity: Verbosity,
+    current: Option<Stage>,
+}
+
+struct Stage {
+    name: &'static str,
+    progress: Progress,
+    /// Tenths of it that were told of.
+    tenths: u64,
+    last_line: f64,
+}
+
+impl Stages {
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
+        Self {
+            verbosity,
+            current: None,
+        }
+    }
+
+    /// Shows a share from 0 to 1; cheap enough to be called at every piece of work.
+    pub(crate) fn show(&mut self, name: &'static str, fraction: f64) {
+        let is_new = self.current.as_ref().is_none_or(|stage| stage.name != name);
+        if is_new {
+            self.finish();
+            let progress = Progress::new(0, STAGE_STEPS as usize, self.verbosity);
+            if progress.shown == Shown::Lines {
+                note(&format!("{name} ..."));
+            }
+            self.current = Some(Stage {
+                name,
+                progress,
+                tenths: 0,
+                last_line: 0.0,
+            });
+        }
+        let Some(stage) = &mut self.current else {
+            return;
+        };
+        let step = (fraction * STAGE_STEPS as f64) as usize;
+        match stage.progress.shown {
+            Shown::Nothing => {}
+            Shown::Bar => stage.progress.draw(step, || name.to_owned()),
+            Shown::Lines => {
+                let now = stage.progress.started.elapsed().as_secs_f64();
+                let tenths = (fraction * 10.0) as u64;
+                if tenths > stage.tenths && now - stage.last_line > LINE_SECONDS {
+                    (stage.tenths, stage.last_line) = (tenths, now);
+                    let left = now / fraction - now;
+                    let percent = 100.0 * fraction;
+                    note(&format!(
+                        "{name}  {percent:.0} %  {now:.1} s elapsed, {left:.1} s left"
+                    ));
+                }
+            }
+        }
+    }
+
+    /// Takes the bar away.
+    pub(crate) fn finish(&mut self) {
+        if let Some(stage) = self.current.take() {
+            stage.progress.finish();
+        }
+    }
+}
+
 /// Does something whose length is not known, behind a clock where stderr is a terminal.
 pub(crate) fn waiting<T>(what: &'static str, verbosity: Verbosity, work: impl FnOnce() -> T) -> T {
     let clock = match verbosity {

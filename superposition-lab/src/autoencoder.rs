@@ -142,6 +142,45 @@ pub(crate) fn read_autoencoder(
     norms: DecoderNorms,
 ) -> Result<AutoencoderSummary, LabError> {
     let stored_norms = with_view!(decoder, layout.decoder.features, |w| feature_norms(w));
+    let encoder = match &layout.encoder {
+        None => None,
+        Some(place) => {
+            let encoder = read_finite(file, place)?;
+            let norms = with_view!(&encoder, place.features, |w| feature_norms(w));
+            let cosines = || {
+                with_view!(&encoder, place.features, |e| with_view!(
+                    &*decoder,
+                    layout.decoder.features,
+                    |d| encoder_decoder_cosines(e, d)
+                ))
+            };
+            let cosines = (!layout.is_transcoder).then(cosines);
+            Some(EncoderSide { norms, cosines })
+        }
+    };
+    let summary = summarize_autoencoder(file, layout, &stored_norms, encoder, norms)?;
+    if summary.decoder_norms == NormConvention::Folded {
+        divide_features(decoder, layout.decoder.features, &stored_norms);
+    }
+    Ok(summary)
+}
+
+/// What is measured of an encoder.
+pub(crate) struct EncoderSide {
+    /// Of each latent.
+    pub(crate) norms: Vec<f64>,
+    /// With each decoder, unless the two are of different spaces.
+    pub(crate) cosines: Option<Vec<f64>>,
+}
+
+/// Decides what becomes of the norms of a decoder, and puts together what is beside it.
+pub(crate) fn summarize_autoencoder(
+    file: &TensorFile,
+    layout: &DictionaryLayout,
+    stored_norms: &[f64],
+    encoder: Option<EncoderSide>,
+    norms: DecoderNorms,
+) -> Result<AutoencoderSummary, LabError> {
     let is_unit = |norm: &f64| *norm == 0.0 || (norm - 1.0).abs() <= UNIT;
     let convention = if stored_norms.iter().all(is_unit) {
         NormConvention::Unit
@@ -152,7 +191,7 @@ pub(crate) fn read_autoencoder(
     };
     // What encoder and biases are multiplied by.
     let factors: Vec<f64> = match convention {
-        NormConvention::Folded => stored_norms.clone(),
+        NormConvention::Folded => stored_norms.to_vec(),
         _ => vec![1.0; stored_norms.len()],
     };
     let scaled = |values: &[f64]| {
@@ -164,16 +203,9 @@ pub(crate) fn read_autoencoder(
         ColumnValues::numbers(stored_norms.iter().copied()),
     )];
     let mut cosines = None;
-    if let Some(place) = &layout.encoder {
-        let encoder = read_finite(file, place)?;
-        let norms = with_view!(&encoder, place.features, |w| feature_norms(w));
-        columns.push(("encoder_norm".to_owned(), scaled(&norms)));
-        if !layout.is_transcoder {
-            let found = with_view!(&encoder, place.features, |e| with_view!(
-                &*decoder,
-                layout.decoder.features,
-                |d| encoder_decoder_cosines(e, d)
-            ));
+    if let Some(encoder) = encoder {
+        columns.push(("encoder_norm".to_owned(), scaled(&encoder.norms)));
+        if let Some(found) = encoder.cosines {
             columns.push((
                 "encoder_cosine".to_owned(),
                 ColumnValues::numbers(found.iter().copied()),
@@ -188,9 +220,6 @@ pub(crate) fn read_autoencoder(
         };
         columns.push((name.clone(), scaled(&values)));
     }
-    if convention == NormConvention::Folded {
-        divide_features(decoder, layout.decoder.features, &stored_norms);
-    }
     let reason = match (&layout.encoder, layout.is_transcoder) {
         (None, _) => Some("the file has no encoder"),
         (_, true) => Some("a transcoder reads another space than it writes to"),
@@ -198,7 +227,7 @@ pub(crate) fn read_autoencoder(
     };
     Ok(AutoencoderSummary {
         decoder_norms: convention,
-        stored_decoder_norm: Quantiles::of(&stored_norms).expect("a matrix has features"),
+        stored_decoder_norm: Quantiles::of(stored_norms).expect("a matrix has features"),
         encoder_cosine: cosines.as_deref().and_then(Quantiles::of),
         encoder_cosine_reason: reason,
         columns,

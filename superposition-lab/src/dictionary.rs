@@ -1,12 +1,14 @@
 //! `analyze`: the geometry of a dictionary of feature directions in a file.
 
+use std::convert::Infallible;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use superposition_analysis::faer::MatRef;
 use superposition_analysis::{
-    ActiveSets, Activity, AnalysisOptions, DictionaryReport, FeatureRow, Features, Neighbor, Real,
-    analyze, center, cosines, layer_summary,
+    ActiveSets, Activity, AnalysisOptions, DictionaryReport, FeatureRow, Features, Real,
+    StreamProgress, analyze, center, cosines, layer_summary,
 };
 use superposition_io::{Matrix, Orientation, ReadLimits, TensorFile};
 
@@ -16,8 +18,9 @@ use crate::autoencoder::{
     with_view,
 };
 use crate::dictionary_reading::{DictionaryReading, ReadingOptions, read_more};
-use crate::feature_table::{ColumnValues, FeatureTable};
-use crate::file_format::{FileFormat, FormatDecision, find_dictionary};
+use crate::dictionary_stream::{analyze_in_blocks, estimate_of};
+use crate::feature_table::{ColumnValues, FeatureTable, geometry_table};
+use crate::file_format::{FileFormat, FormatDecision, Found, find_dictionary};
 use crate::firing::{DEAD_FIRING_RATE, firing_rates, read_firing_rates};
 use crate::labels::labels_of;
 use crate::samples::{SampleSource, same_count};
@@ -64,6 +67,9 @@ pub struct AnalyzeOptions {
     pub labels: Option<PathBuf>,
     /// What more to read: baselines, polytopes.
     pub reading: ReadingOptions,
+    /// Bytes that the analysis may take, [`DEFAULT_MEMORY`] if none are given; a dictionary that needs more is read in
+    /// blocks as often as that takes. Listed edges, tables and documents are not counted.
+    pub memory: Option<u64>,
     /// A file that is analysed in the same way, such as the same autoencoder at its random initialisation.
     pub control: Option<PathBuf>,
 }
@@ -288,73 +294,81 @@ fn is_dead(rate: f64) -> bool {
 ///
 /// `path` may be the folder of a program whose format is known; see [`TensorFile::open_dictionary`].
 ///
+/// A dictionary that does not fit the options' memory is read in blocks, with the same result to the bit: only centred,
+/// folded and masked directions, and interference weighted by firing rates, can be had then beside the report.
+/// [`estimate_analysis`](crate::estimate_analysis) says beforehand what it takes.
+///
 /// # Errors
 /// The file cannot be read, the tensor is unknown, the orientation is neither given nor in the
-/// file, a value is not finite (which one is named), or labels, firing rates or control do not fit.
+/// file, a value is not finite (which one is named), labels, firing rates or control do not fit, or what is asked for
+/// cannot be had in the memory granted.
 pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDocument, LabError> {
+    let go_on = &mut |_| ControlFlow::<Infallible>::Continue(());
+    let ControlFlow::Continue(document) = analyze_file_observed(path, options, go_on)?;
+    Ok(document)
+}
+
+/// As [`analyze_file`]; where the dictionary is read in blocks `observe` hears of the progress, many times a second, and
+/// ends the analysis by breaking with a value, which is returned.
+///
+/// # Errors
+/// As [`analyze_file`].
+pub fn analyze_file_observed<B>(
+    path: &Path,
+    options: &AnalyzeOptions,
+    observe: &mut dyn FnMut(StreamProgress) -> ControlFlow<B>,
+) -> Result<ControlFlow<B, AnalysisDocument>, LabError> {
     let file = TensorFile::open_dictionary(path, &options.limits)?;
     let found = find_dictionary(&file, options)?;
-    let features = found.features;
-    let mut matrix = found.matrix.read()?;
-    let n_features = match features {
-        Orientation::Rows => matrix.n_rows,
-        Orientation::Columns => matrix.n_cols,
-    };
+    let n_features = found.shape().1;
     let labels = labels_of(options.labels.as_deref(), n_features)?;
-    check_matrix(&matrix, features)?;
-    let mut autoencoder = None;
     let mut rates = None;
-    if let Some(layout) = &found.layout {
-        if layout.encoder.is_some() {
-            let norms = options.decoder_norms;
-            autoencoder = Some(read_autoencoder(&file, layout, &mut matrix, norms)?);
-        }
-        if let Some(name) = &layout.firing_rates {
-            rates = Some(firing_rates(&file, name, n_features)?);
-        }
+    let layout = found.layout.as_ref();
+    if let Some(name) = layout.and_then(|layout| layout.firing_rates.as_ref()) {
+        rates = Some(firing_rates(&file, name, n_features)?);
     }
     if let Some(path) = &options.firing_rates {
         rates = Some(read_firing_rates(path, n_features)?);
     }
-    if options.dead == DeadFeatures::Mask {
-        let rates = rates.as_ref().ok_or(LabError::Option {
+    if options.dead == DeadFeatures::Mask && rates.is_none() {
+        return Err(LabError::Option {
             name: "what becomes of dead features",
             value: "mask".to_owned(),
             expected: "firing rates are needed to know them: give a file of them",
-        })?;
-        update_features(&mut matrix, features, |i, x| {
-            if is_dead(rates[i]) { 0.0 } else { x }
         });
     }
-    let active = match &options.activations {
-        Some(source) => Some(active_sets(path, n_features, source)?),
-        None => None,
+    let estimate = estimate_of(&found, options)?;
+    let inputs = Inputs {
+        file: &file,
+        found: &found,
+        rates: rates.as_deref(),
+        options,
     };
-    let activity = match (&active, &rates) {
-        (Some(sets), _) => Activity::Samples(sets),
-        (None, Some(rates)) => Activity::Rates(rates),
-        (None, None) => Activity::Unknown,
-    };
-    let mut analysis = options.analysis;
-    analysis.min_norm = found.min_norm;
     let Analyzed {
         geometry,
         spectrum,
         cosines,
+        autoencoder,
         reading,
-    } = with_view!(&matrix, features, |w| analyze_view(
-        w, activity, options, &analysis
-    ))?;
-    let tensor = std::mem::take(&mut matrix.name);
-    drop(matrix);
-    let control = match &options.control {
-        Some(control) => Some(analyze_control(path, &geometry, control, options)?),
-        None => None,
+    } = if estimate.stream.is_some() {
+        match analyze_in_blocks(&inputs, &estimate, observe)? {
+            ControlFlow::Continue(analyzed) => analyzed,
+            ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
+        }
+    } else {
+        analyze_in_memory(path, &inputs)?
     };
-    Ok(AnalysisDocument {
+    let control = match &options.control {
+        None => None,
+        Some(control) => match analyze_control(path, &geometry, control, options, observe)? {
+            ControlFlow::Continue(control) => Some(control),
+            ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
+        },
+    };
+    Ok(ControlFlow::Continue(AnalysisDocument {
         schema: "superposition/analysis/v1",
-        tensor,
-        features,
+        tensor: found.matrix.name().to_owned(),
+        features: found.features,
         format: found.format,
         slice: options.slice,
         centering: options.centering,
@@ -366,6 +380,74 @@ pub fn analyze_file(path: &Path, options: &AnalyzeOptions) -> Result<AnalysisDoc
         cosines,
         geometry,
         reading,
+    }))
+}
+
+/// What is analysed.
+pub(crate) struct Inputs<'a> {
+    pub(crate) file: &'a TensorFile,
+    pub(crate) found: &'a Found<'a>,
+    /// How often each feature fires, where that is known.
+    pub(crate) rates: Option<&'a [f64]>,
+    pub(crate) options: &'a AnalyzeOptions,
+}
+
+impl Inputs<'_> {
+    /// The options of the analysis, with what the file says.
+    pub(crate) fn analysis(&self) -> AnalysisOptions {
+        let min_norm = self.found.min_norm;
+        self.options.analysis.with_min_norm(min_norm)
+    }
+
+    /// Which directions are set to zero.
+    pub(crate) fn masked(&self) -> Option<Vec<bool>> {
+        let rates = self.rates?;
+        let is_masked = self.options.dead == DeadFeatures::Mask;
+        is_masked.then(|| rates.iter().map(|rate| is_dead(*rate)).collect())
+    }
+}
+
+/// Everything, with the matrix in memory.
+fn analyze_in_memory(path: &Path, inputs: &Inputs<'_>) -> Result<Analyzed, LabError> {
+    let Inputs {
+        file,
+        found,
+        rates,
+        options,
+    } = *inputs;
+    let (features, n_features) = (found.features, found.shape().1);
+    let mut matrix = found.matrix.read()?;
+    check_matrix(&matrix, features)?;
+    let mut autoencoder = None;
+    if let Some(layout) = found.layout.as_ref().filter(|l| l.encoder.is_some()) {
+        let norms = options.decoder_norms;
+        autoencoder = Some(read_autoencoder(file, layout, &mut matrix, norms)?);
+    }
+    if let Some(masked) = inputs.masked() {
+        update_features(
+            &mut matrix,
+            features,
+            |i, x| if masked[i] { 0.0 } else { x },
+        );
+    }
+    let active = match &options.activations {
+        Some(source) => Some(active_sets(path, n_features, source)?),
+        None => None,
+    };
+    let activity = match (&active, rates) {
+        (Some(sets), _) => Activity::Samples(sets),
+        (None, Some(rates)) => Activity::Rates(rates),
+        (None, None) => Activity::Unknown,
+    };
+    let analyzed = with_view!(&matrix, features, |w| analyze_view(
+        w,
+        activity,
+        options,
+        &inputs.analysis()
+    ))?;
+    Ok(Analyzed {
+        autoencoder,
+        ..analyzed
     })
 }
 
@@ -396,18 +478,22 @@ fn summarize_firing(rates: Vec<f64>, dead: DeadFeatures) -> Option<FiringSummary
 }
 
 /// Analyses the control of a dictionary, of which it must have the shape.
-fn analyze_control(
+fn analyze_control<B>(
     path: &Path,
     geometry: &DictionaryReport,
     control: &Path,
     options: &AnalyzeOptions,
-) -> Result<Box<ControlSummary>, LabError> {
+    observe: &mut dyn FnMut(StreamProgress) -> ControlFlow<B>,
+) -> Result<ControlFlow<B, Box<ControlSummary>>, LabError> {
     let mut options = options.clone();
     (options.labels, options.firing_rates, options.control) = (None, None, None);
     options.activations = None;
     options.reading = ReadingOptions::default();
     options.layer = Layer::Skip;
-    let document = analyze_file(control, &options)?;
+    let document = match analyze_file_observed(control, &options, observe)? {
+        ControlFlow::Continue(document) => document,
+        ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
+    };
     let (here, there) = (path.display().to_string(), control.display().to_string());
     for (what, n, n_control) in [
         (
@@ -419,20 +505,21 @@ fn analyze_control(
     ] {
         same_count(what, (&here, n), (&there, n_control))?;
     }
-    Ok(Box::new(ControlSummary {
+    Ok(ControlFlow::Continue(Box::new(ControlSummary {
         tensor: document.tensor,
         format: document.format,
         autoencoder: document.autoencoder,
         geometry: document.geometry,
-    }))
+    })))
 }
 
-/// What is computed from the view of a matrix.
-struct Analyzed {
-    geometry: DictionaryReport,
-    spectrum: Option<Spectrum>,
-    cosines: Option<Vec<f64>>,
-    reading: DictionaryReading,
+/// What is computed from a matrix.
+pub(crate) struct Analyzed {
+    pub(crate) geometry: DictionaryReport,
+    pub(crate) spectrum: Option<Spectrum>,
+    pub(crate) cosines: Option<Vec<f64>>,
+    pub(crate) autoencoder: Option<AutoencoderSummary>,
+    pub(crate) reading: DictionaryReading,
 }
 
 fn analyze_view<T: Real>(
@@ -478,6 +565,7 @@ fn analyze_columns<T: Real>(
         geometry,
         spectrum,
         cosines,
+        autoencoder: None,
         reading,
     })
 }
@@ -510,57 +598,4 @@ pub(crate) fn read_dictionary(
         features: found.features,
         min_norm: found.min_norm,
     })
-}
-
-/// The per-feature table of any [`DictionaryReport`]: `feature`, `norm`, `dimensionality`, `mean_interference`,
-/// `max_cosine`, `nearest`, `min_cosine`, `most_opposed`, `degree`, `cluster`, and where more neighbours were
-/// asked for `nearest_2`, `nearest_2_cosine` and so on, then the same for `most_opposed`.
-#[must_use]
-pub fn geometry_table(geometry: &DictionaryReport) -> FeatureTable {
-    use ColumnValues::{Index, Number};
-    let rows = &geometry.features;
-    let numbers = |of: fn(&FeatureRow) -> Option<f64>| Number(rows.iter().map(of).collect());
-    let indices = |of: fn(&FeatureRow) -> Option<usize>| Index(rows.iter().map(of).collect());
-    let mut table = FeatureTable::new(rows.len());
-    table.push("feature", indices(|row| Some(row.feature)));
-    table.push("norm", numbers(|row| Some(row.norm)));
-    table.push("dimensionality", numbers(|row| Some(row.dimensionality)));
-    table.push(
-        "mean_interference",
-        numbers(|row| Some(row.mean_interference)),
-    );
-    table.push("max_cosine", numbers(|row| row.max_cosine));
-    table.push("nearest", indices(|row| row.nearest));
-    table.push("min_cosine", numbers(|row| row.min_cosine));
-    table.push("most_opposed", indices(|row| row.most_opposed));
-    table.push("degree", indices(|row| row.degree));
-    table.push("cluster", indices(|row| row.cluster));
-    let both = &geometry.neighbors;
-    push_further(&mut table, "nearest", both.iter().map(|b| &b.nearest));
-    push_further(
-        &mut table,
-        "most_opposed",
-        both.iter().map(|b| &b.most_opposed),
-    );
-    table
-}
-
-/// The neighbours of one side from the second on.
-fn push_further<'a>(
-    table: &mut FeatureTable,
-    name: &str,
-    lists: impl Iterator<Item = &'a Vec<Neighbor>> + Clone,
-) {
-    let most = lists.clone().map(Vec::len).max();
-    for k in 1..most.unwrap_or(0) {
-        let place = k + 1;
-        let kth = || lists.clone().map(|list| list.get(k));
-        let features = kth().map(|found| Some(found?.feature)).collect();
-        table.push(format!("{name}_{place}"), ColumnValues::Index(features));
-        let cosines = kth().map(|found| Some(found?.cosine)).collect();
-        table.push(
-            format!("{name}_{place}_cosine"),
-            ColumnValues::Number(cosines),
-        );
-    }
 }

@@ -131,6 +131,24 @@ pub(crate) fn read_more<T: Real>(
     })
 }
 
+impl DictionaryReading {
+    /// What needs no more of W, m x n, than its report, and interference met where it is known.
+    pub(crate) fn of_report(
+        geometry: &DictionaryReport,
+        activity: Option<ActivityInterference>,
+    ) -> Self {
+        let rank = geometry.n_hidden.min(geometry.n_features);
+        Self {
+            certificates: certificates(geometry, rank, ATTAINED),
+            null_baselines: None,
+            polytopes: None,
+            activity: activity.as_ref().map(ActivitySummary::of),
+            polytope_of: None,
+            met_interference: activity.map(|activity| activity.by_feature),
+        }
+    }
+}
+
 impl ActivitySummary {
     fn of(activity: &ActivityInterference) -> Self {
         Self {

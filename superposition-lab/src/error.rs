@@ -129,6 +129,20 @@ pub enum LabError {
         /// Its value.
         value: f64,
     },
+    /// What cannot be had of a dictionary that does not fit into the memory it may take.
+    #[error(
+        "{what}; with the matrix in memory the analysis takes about {needed} bytes and may take {memory}: pass --memory {needed} or more, or {instead}"
+    )]
+    NotStreamed {
+        /// What cannot be had, and why.
+        what: &'static str,
+        /// Bytes that may be taken.
+        memory: u64,
+        /// Bytes that would do.
+        needed: u64,
+        /// What else would do.
+        instead: &'static str,
+    },
     /// An option of an experiment is out of range.
     #[error("{name} is {value}: {expected}")]
     Option {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use superposition_analysis::{DictionaryReport, FeatureRow, Neighbor};
 use superposition_io::{ArrayToWrite, ArrayValues, Overwrite, write_atomic, write_npz};
 
 use crate::LabError;
@@ -224,6 +225,59 @@ impl TableFormat {
                 expected: "its name must end in .csv, .jsonl or .npz",
             }),
         }
+    }
+}
+
+/// The per-feature table of any [`DictionaryReport`]: `feature`, `norm`, `dimensionality`, `mean_interference`,
+/// `max_cosine`, `nearest`, `min_cosine`, `most_opposed`, `degree`, `cluster`, and where more neighbours were
+/// asked for `nearest_2`, `nearest_2_cosine` and so on, then the same for `most_opposed`.
+#[must_use]
+pub fn geometry_table(geometry: &DictionaryReport) -> FeatureTable {
+    use ColumnValues::{Index, Number};
+    let rows = &geometry.features;
+    let numbers = |of: fn(&FeatureRow) -> Option<f64>| Number(rows.iter().map(of).collect());
+    let indices = |of: fn(&FeatureRow) -> Option<usize>| Index(rows.iter().map(of).collect());
+    let mut table = FeatureTable::new(rows.len());
+    table.push("feature", indices(|row| Some(row.feature)));
+    table.push("norm", numbers(|row| Some(row.norm)));
+    table.push("dimensionality", numbers(|row| Some(row.dimensionality)));
+    table.push(
+        "mean_interference",
+        numbers(|row| Some(row.mean_interference)),
+    );
+    table.push("max_cosine", numbers(|row| row.max_cosine));
+    table.push("nearest", indices(|row| row.nearest));
+    table.push("min_cosine", numbers(|row| row.min_cosine));
+    table.push("most_opposed", indices(|row| row.most_opposed));
+    table.push("degree", indices(|row| row.degree));
+    table.push("cluster", indices(|row| row.cluster));
+    let both = &geometry.neighbors;
+    push_further(&mut table, "nearest", both.iter().map(|b| &b.nearest));
+    push_further(
+        &mut table,
+        "most_opposed",
+        both.iter().map(|b| &b.most_opposed),
+    );
+    table
+}
+
+/// The neighbours of one side from the second on.
+fn push_further<'a>(
+    table: &mut FeatureTable,
+    name: &str,
+    lists: impl Iterator<Item = &'a Vec<Neighbor>> + Clone,
+) {
+    let most = lists.clone().map(Vec::len).max();
+    for k in 1..most.unwrap_or(0) {
+        let place = k + 1;
+        let kth = || lists.clone().map(|list| list.get(k));
+        let features = kth().map(|found| Some(found?.feature)).collect();
+        table.push(format!("{name}_{place}"), ColumnValues::Index(features));
+        let cosines = kth().map(|found| Some(found?.cosine)).collect();
+        table.push(
+            format!("{name}_{place}_cosine"),
+            ColumnValues::Number(cosines),
+        );
     }
 }
 

@@ -43,6 +43,17 @@ pub(crate) struct Found<'a> {
     pub(crate) layout: Option<DictionaryLayout>,
 }
 
+impl Found<'_> {
+    /// (hidden dimensions, features).
+    pub(crate) fn shape(&self) -> (usize, usize) {
+        let (n_rows, n_cols) = (self.matrix.n_rows(), self.matrix.n_cols());
+        match self.features {
+            Orientation::Rows => (n_cols, n_rows),
+            Orientation::Columns => (n_rows, n_cols),
+        }
+    }
+}
+
 /// Decides what to read, by the options first and then by the file; never by a shape.
 pub(crate) fn find_dictionary<'a>(
     file: &'a TensorFile,

@@ -23,6 +23,7 @@ mod autoencoder;
 mod compare;
 mod dictionary;
 mod dictionary_reading;
+mod dictionary_stream;
 mod feature_table;
 mod file_format;
 mod firing;
@@ -47,17 +48,18 @@ pub use checkpoint_file::{CHECKPOINT_KEY, SavedTraining, read_checkpoint, write_
 pub use compare::{Baselines, ComparisonDocument, MatchingSummary, MetricValue, compare_files};
 pub use dictionary::{
     AnalysisDocument, AnalyzeOptions, Centering, ControlSummary, DeadFeatures, FiringSummary,
-    Layer, Spectrum, analyze_file, geometry_table,
+    Layer, Spectrum, analyze_file, analyze_file_observed,
 };
 pub use dictionary_reading::{
     ActivitySummary, DictionaryReading, NamedCount, PolytopeSummary, ReadingOptions,
 };
+pub use dictionary_stream::{AnalysisEstimate, DEFAULT_MEMORY, estimate_analysis};
 pub use error::LabError;
 pub use exact_loss::{ActivePart, LossDocument, LossOptions, loss_of_file};
 pub use explore::{
     Exploration, ExploreOptions, TOY_MIN_NORM, explore, toy_analysis_options, toy_polytope_options,
 };
-pub use feature_table::{ColumnValues, FeatureTable, TableFormat};
+pub use feature_table::{ColumnValues, FeatureTable, TableFormat, geometry_table};
 pub use file_format::{FileFormat, FormatDecision};
 pub use firing::{DEAD_FIRING_RATE, read_firing_rates};
 pub use history::{History, HistoryRow, Tracker};

@@ -1,17 +1,25 @@
 //! `superposition analyze`.
 
-use superposition_lab::analysis::{NullOptions, Pairs, PolytopeOptions};
+use std::ops::ControlFlow;
+
+use superposition_lab::analysis::{NullOptions, Pairs, PolytopeOptions, StreamStage};
 use superposition_lab::io::check_writable;
 use superposition_lab::report::{analysis_report, tensors_report};
 use superposition_lab::{
-    AnalyzeOptions, Centering, DeadFeatures, Layer, SampleSource, TableFormat, analyze_file,
+    AnalysisDocument, AnalysisEstimate, AnalyzeOptions, Centering, DeadFeatures, Layer,
+    SampleSource, TableFormat, analyze_file, analyze_file_observed, estimate_analysis,
     list_tensors,
 };
 
 use crate::args::AnalyzeArgs;
 use crate::failure::Failure;
+use crate::interrupt;
 use crate::output::{distinct, note, overwrite, print, print_json, terminal_style, to_json};
-use crate::progress::{Verbosity, waiting};
+use crate::progress::{Stages, Verbosity, waiting};
+
+/// Seconds from which on an estimate is told.
+const LONG: f64 = 60.0;
+const AN_HOUR: f64 = 3600.0;
 
 pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     if args.list {
@@ -33,6 +41,11 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
     if let (Some(path), Some(samples)) = (&args.activations, args.samples) {
         let source = SampleSource::new(path, samples.into());
         options.activations = Some(source.with_tensor(args.activations_tensor.clone()));
+    }
+    options.memory = args.memory;
+    if let Some(memory) = args.memory {
+        let may_be_read = options.limits.max_bytes.max(memory);
+        options.limits = options.limits.with_max_bytes(may_be_read);
     }
     options.labels.clone_from(&args.labels);
     options.control.clone_from(&args.control);
@@ -85,24 +98,40 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         TableFormat::of(path)?;
         check_writable(path, overwrite)?;
     }
-    let document = waiting(
-        if args.no_pairs {
-            "summing over features"
-        } else if args.null.is_some() {
-            "comparing all pairs of features, and of random dictionaries"
-        } else {
-            "comparing all pairs of features"
-        },
-        args.common.verbosity(),
-        || analyze_file(&args.file, &options),
-    )?;
+    let verbosity = args.common.verbosity();
+    let estimate = estimate_analysis(&args.file, &options)?;
+    let is_long = estimate.seconds > LONG;
+    if verbosity == Verbosity::Normal && (estimate.stream.is_some() || is_long) {
+        note(&said(&estimate));
+    }
+    if estimate.seconds > AN_HOUR && !args.pairs && !args.no_pairs {
+        return Err(Failure::Usage(anyhow::anyhow!(
+            "comparing all pairs is estimated to take {}: add --pairs to do so, or --no-pairs for norms, dimensionality and interference alone",
+            duration(estimate.seconds)
+        )));
+    }
+    let document = if estimate.stream.is_some() {
+        analyze_in_blocks(args, &options)?
+    } else {
+        waiting(
+            if args.no_pairs {
+                "summing over features"
+            } else if args.null.is_some() {
+                "comparing all pairs of features, and of random dictionaries"
+            } else {
+                "comparing all pairs of features"
+            },
+            verbosity,
+            || analyze_file(&args.file, &options),
+        )?
+    };
     if let Some(path) = &args.per_feature {
         document.feature_table().write(path, overwrite)?;
     }
     if let Some(path) = &args.edges_out {
         document.edge_table().write(path, overwrite)?;
     }
-    if args.common.json && args.common.verbosity() == Verbosity::Normal {
+    if args.common.json && verbosity == Verbosity::Normal {
         // The text report has it.
         note(&format!(
             "{} is read as {}: {}",
@@ -113,5 +142,74 @@ pub(crate) fn run(args: &AnalyzeArgs) -> Result<(), Failure> {
         print_json(&to_json(&document)?)
     } else {
         print(&analysis_report(&document, &terminal_style()))
+    }
+}
+
+/// Reads the dictionary in blocks, with progress; Ctrl-C ends it.
+fn analyze_in_blocks(
+    args: &AnalyzeArgs,
+    options: &AnalyzeOptions,
+) -> Result<AnalysisDocument, Failure> {
+    interrupt::listen()?;
+    let mut stages = Stages::new(args.common.verbosity());
+    let flow = analyze_file_observed(&args.file, options, &mut |progress| {
+        let name = match progress.stage {
+            StreamStage::Measuring => "measuring features",
+            StreamStage::Summing => "summing over features",
+            StreamStage::SummingDirectly => "summing feature by feature",
+            _ => "comparing pairs of features",
+        };
+        stages.show(name, progress.fraction);
+        interrupt::control_flow()
+    });
+    stages.finish();
+    match flow? {
+        ControlFlow::Continue(document) if interrupt::control_flow().is_continue() => Ok(document),
+        _ => Err(Failure::Interrupted("nothing was written".to_owned())),
+    }
+}
+
+/// What an analysis will take.
+fn said(estimate: &AnalysisEstimate) -> String {
+    let AnalysisEstimate {
+        n_features,
+        n_hidden,
+        flops,
+        ..
+    } = estimate;
+    let place = match &estimate.stream {
+        None => format!("{} of memory", bytes(estimate.in_memory)),
+        Some(plan) => format!(
+            "{} with the matrix in memory, of {} granted: it is read in blocks, {:.1} times in all, and {} are taken",
+            bytes(estimate.in_memory),
+            bytes(estimate.memory),
+            estimate.reads,
+            bytes(plan.memory)
+        ),
+    };
+    format!(
+        "estimate for {n_features} features in {n_hidden} dimensions: {flops:.1e} operations, {}; {place}",
+        duration(estimate.seconds)
+    )
+}
+
+fn bytes(bytes: u64) -> String {
+    let wide = bytes as f64;
+    match bytes {
+        0..0x10_0000 => format!("{:.0} KiB", wide / 1024.0),
+        0x10_0000..0x4000_0000 => format!("{:.0} MiB", wide / 1_048_576.0),
+        _ => format!("{:.1} GiB", wide / 1_073_741_824.0),
+    }
+}
+
+fn duration(seconds: f64) -> String {
+    if seconds < 1.0 {
+        "less than a second".to_owned()
+    } else if seconds < 120.0 {
+        format!("about {seconds:.0} s")
+    } else if seconds < 7200.0 {
+        format!("about {:.0} min", seconds / 60.0)
+    } else {
+        format!("about {:.1} h", seconds / 3600.0)
     }
 }
