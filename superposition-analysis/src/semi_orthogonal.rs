@@ -104,7 +104,7 @@ pub fn semi_orthogonal_blocks<T: Real>(
             Block {
                 features,
                 rank,
-                scale: directions.rescale(scale, 2),
+                scale: directions.lengths.rescale(scale, 2),
                 deviation,
             }
         })
