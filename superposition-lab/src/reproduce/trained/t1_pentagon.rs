@@ -5,6 +5,8 @@ use superposition_model::{Dimensions, FeatureSets, Importance, ToyModel};
 use superposition_train::Task;
 use superposition_train::optimum::{Basin, OptimumOptions, Symmetry, optimum};
 
+use superposition_viz::svg::{Aspect, Axis, Figure, Panel, Series};
+
 use super::support::{
     Fit, config, cosines, fits, notebook, notebook_levels, sorted_norms, task, untrained,
 };
@@ -136,6 +138,21 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
     for check in of_sparse(dense, "p = 1") {
         findings.control("the model of dense features", check);
     }
+    let mut figure = Figure::new("").with_columns(5);
+    for (p, fit) in levels.iter().zip(&best) {
+        let w = fit.model.w();
+        let tips = (0..N).map(|i| [0, 1].map(|k| f64::from(w[(k, i)])));
+        figure = figure.with_panel(
+            Panel::new(
+                format!("p = {p:.3}"),
+                Axis::new("dimension 0"),
+                Axis::new("dimension 1"),
+            )
+            .with_aspect(Aspect::Equal)
+            .with_series(Series::arrows("features", tips.collect())),
+        );
+    }
+    findings.figure("", figure.render());
     let mut least_excess = f64::INFINITY;
     for ((p, task), fits) in levels.iter().zip(&tasks).zip(&all) {
         let lowest = lowest_loss(context, task, &fits[0])?;

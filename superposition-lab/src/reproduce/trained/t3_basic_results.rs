@@ -4,6 +4,9 @@ use superposition_analysis::feature_norms;
 use superposition_model::{FeatureSets, Importance, Output, ToyModel};
 use superposition_train::Task;
 
+use superposition_viz::Scale;
+use superposition_viz::svg::{Axis, Figure, Panel, Series};
+
 use super::support::{config, cosines, features_per_dimension, fits, n_represented, settled, task};
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
@@ -86,6 +89,11 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
     let options = settled(context.by_preset(10_000, 20_000, 20_000));
     let deterministic = Precision::Deterministic { error: 1e-6 };
     let mut per_dimension: Vec<Vec<f64>> = Vec::new();
+    let mut panel = Panel::new(
+        "represented features",
+        Axis::new("1/p").with_scale(Scale::Logarithmic),
+        Axis::new("features of norm above 1/2, by m"),
+    );
     for (k, size) in SIZES.iter().enumerate() {
         let importance = Importance::Geometric { ratio: size.ratio };
         let tasks: Vec<Task> = LEVELS
@@ -159,6 +167,10 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
                 .map(|model| 1.0 / features_per_dimension(model))
                 .collect(),
         );
+        let points = LEVELS.iter().zip(&counts);
+        let points = points.map(|(p, &count)| [1.0 / p, count as f64 / size.m as f64]);
+        let of_size = format!("n = {}, m = {}", size.n, size.m);
+        panel = panel.with_series(Series::line(of_size, points.collect()));
         let counts: Vec<String> = counts.iter().map(usize::to_string).collect();
         findings.note(name(&format!(
             "represented at p = {LEVELS:?}: {}",
@@ -183,5 +195,6 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
         Expected::AtMost { value: 0.15 },
         "four times the features and dimensions, and importance 0.9^4 = .66 where it was .7: about the same per dimension",
     ));
+    findings.figure("", Figure::new("").with_panel(panel).render());
     Ok(findings)
 }

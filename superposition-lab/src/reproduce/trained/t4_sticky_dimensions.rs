@@ -9,6 +9,9 @@ use superposition_analysis::{
 use superposition_model::{Dimensions, FeatureSets, Importance, ToyModel};
 use superposition_train::Task;
 
+use superposition_viz::Scale;
+use superposition_viz::svg::{Axis, Figure, Panel, Series};
+
 use super::support::{
     Fit, config, features_per_dimension, fits, notebook, notebook_levels, settled, task, untrained,
 };
@@ -235,5 +238,39 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
         "features so sparse that all interfere",
         named(&found[2], "p = .05"),
     );
+    findings.figure("", figure(&models, &per_feature));
     Ok(findings)
+}
+
+/// D* and D_i against 1/p, with the lines of the polytopes.
+fn figure(models: &[(f64, Task, ToyModel)], per_feature: &[f64]) -> String {
+    let sparsity = || Axis::new("1/p").with_scale(Scale::Logarithmic);
+    let lines = |mut panel: Panel| {
+        for (f, name) in FRACTIONS {
+            panel = panel.with_series(Series::dashed(name, vec![[1.0, f], [20.0, f]]));
+        }
+        panel
+    };
+    let stars = models.iter().zip(per_feature);
+    let stars = stars.map(|((p, _, _), &d)| [1.0 / p, d]).collect();
+    let of_model = Panel::new(
+        "dimensions per feature",
+        sparsity(),
+        Axis::new("D* = m / |W|^2"),
+    )
+    .with_series(Series::line("n = 200, m = 20", stars));
+    let points = models
+        .iter()
+        .flat_map(|(p, _, model)| dimensionality(model).into_iter().map(move |d| [1.0 / p, d]));
+    let of_features = Panel::new(
+        "dimensionality of represented features",
+        sparsity(),
+        Axis::new("D_i").with_range(0.0, 1.0),
+    )
+    .with_series(Series::points("features", points.collect()));
+    Figure::new("")
+        .with_columns(2)
+        .with_panel(of_model)
+        .with_panel(lines(of_features))
+        .render()
 }

@@ -14,7 +14,7 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         id: "T5",
         claim: "correlated features prefer to be orthogonal or side by side, anticorrelated ones antipodal; sets form local bases",
         source: "Elhage et al. 2022, Toy Models of Superposition",
-        section: "Superposition in a Privileged... : correlated features (organization of correlated and anticorrelated features)",
+        section: "The Geometry of Superposition: correlated and anticorrelated features",
         config: "sets of features that are active together, or at most one at a time: n = 4, m = 2; n = 6, m = 2; n = 6, m = 3; n = 20, m = 10; importance 1; Adam at 3e-3 with cosine decay, 10,000 steps of 1,024 samples; the lowest expected loss of 16 seeds (8 of n = 20)",
         measured: "cosines within sets and across",
         seeds: &[0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15],

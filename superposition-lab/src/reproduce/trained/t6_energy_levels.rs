@@ -9,6 +9,9 @@ use superposition_analysis::feature_dimensionality;
 use superposition_model::{FeatureSets, Importance, ModelError};
 use superposition_train::{Job, TrainOptions};
 
+use superposition_viz::Scale;
+use superposition_viz::svg::{Axis, Figure, Panel, Series};
+
 use super::support::{config, task};
 use crate::LabError;
 use crate::reproduce::{
@@ -160,5 +163,33 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let uniform = (0..10_000).map(|_| rng.random_range(0.0..1.0));
     findings.control("uniform values", of_rest(resting(uniform), "uniform"));
+    findings.figure("", figure(&snapshots));
     Ok(findings)
+}
+
+/// D_i and the loss over the training.
+fn figure(snapshots: &[Snapshot]) -> String {
+    let step = |k: usize| ((k + 1) * (N_STEPS / N_SNAPSHOTS)) as f64;
+    let points = snapshots
+        .iter()
+        .enumerate()
+        .step_by(2)
+        .flat_map(|(k, snapshot)| {
+            let values = snapshot.dimensionality.iter();
+            values.map(move |&d| [step(k), d])
+        });
+    let losses = snapshots.iter().enumerate();
+    let losses = losses
+        .map(|(k, snapshot)| [step(k), snapshot.loss])
+        .collect();
+    let steps = || Axis::new("step").with_scale(Scale::Logarithmic);
+    let levels = Panel::new("dimensionality of every feature", steps(), Axis::new("D_i"))
+        .with_series(Series::points("features", points.collect()));
+    let loss = Panel::new("expected loss", steps(), Axis::new("mean over features"))
+        .with_series(Series::line("loss", losses));
+    Figure::new("")
+        .with_columns(2)
+        .with_panel(levels)
+        .with_panel(loss)
+        .render()
 }

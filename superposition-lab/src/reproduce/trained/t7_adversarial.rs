@@ -3,6 +3,8 @@
 use superposition_model::{FeatureDistribution, ToyModel};
 use superposition_train::Stream;
 
+use superposition_viz::svg::{Axis, Figure, Panel, Series};
+
 use super::support::features_per_dimension;
 use super::t4_sticky_dimensions::levels;
 use crate::LabError;
@@ -125,5 +127,14 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
             "p = {p:.3}: vulnerability {v:.3}, features per dimension {d:.3}"
         ));
     }
+    let points = per_dimension.iter().zip(&vulnerabilities);
+    let points = points.map(|(&d, &v)| [d, v / vulnerabilities[0]]);
+    let panel = Panel::new(
+        "vulnerability and superposition",
+        Axis::new("features per dimension, |W|^2 / m"),
+        Axis::new("vulnerability, by that of the densest model"),
+    )
+    .with_series(Series::points("models", points.collect()));
+    findings.figure("", Figure::new("").with_panel(panel).render());
     Ok(findings)
 }
