@@ -14,6 +14,8 @@ use superposition_lab::reproduce::{
     Verdict, experiments, select,
 };
 use superposition_lab::viz::TextStyle;
+use superposition_testkit::golden;
+use superposition_testkit::tolerance::{Tolerance, assert_close};
 
 fn context() -> Context<'static> {
     Context::new(Preset::Quick, NonZeroUsize::MIN, &|_| {
@@ -63,6 +65,32 @@ fn block_x_passes_and_its_controls_fail() {
     assert!(!report.contains("FAIL"), "{report}");
     let page = reproduction_page(&document);
     assert!(page.starts_with(PAGE_MARK) && !page.contains("**fail**"));
+}
+
+#[test]
+fn polygons_are_those_that_scipy_finds() {
+    let golden = golden::load("polygons");
+    let row = select(&["X10"]).unwrap()[0]
+        .reproduce(&context())
+        .unwrap()
+        .row;
+    let polygons = golden["polygons"].as_array().unwrap();
+    assert_eq!(polygons.len(), 9);
+    for polygon in polygons {
+        let corners = &polygon["corners"];
+        for (name, key, tolerance) in [
+            ("norm", "norm", 1e-7),
+            ("bias", "bias", 1e-7),
+            ("loss", "loss", 1e-12),
+            ("negative eigenvalues", "negative_eigenvalues", 0.0),
+        ] {
+            let name = format!("{corners}-gon: {name}");
+            let check = row.checks.iter().find(|check| check.name == name);
+            let measured = check.expect(&name).measured.unwrap();
+            let expected = golden::number(golden::field(polygon, key));
+            assert_close(measured, expected, Tolerance::absolute(tolerance));
+        }
+    }
 }
 
 #[test]

@@ -23,8 +23,8 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
     run,
 };
 
-/// Corners, norm, bias, loss, negative eigenvalues of the Hessian. 5 and 6 as published; the others by a
-/// Nelder-Mead search in SciPy and differences of its loss.
+/// Corners, norm, bias, loss, negative eigenvalues of the Hessian. 5 and 6 as published; the others by an
+/// independent search in SciPy, `polygons.py` of superposition-testkit's golden files.
 const EXPECTED: [(usize, f64, f64, f64, u32); 9] = [
     (5, 1.170_46, -0.282_30, 0.015_825_6, 0),
     (6, 1.320_53, -0.618_14, 0.048_192_4, 0),
