@@ -120,7 +120,8 @@ struct Weights {
 ///
 /// W and b may come from anywhere: a model of this workspace, or any safetensors, npy or npz file of which the options
 /// say which tensor is meant and on which side the features are; of stacks `[instances, n, m]` and `[instances, n]`, as
-/// in the notebook of *Toy Models of Superposition*, one instance.
+/// in the notebook of *Toy Models of Superposition*, one instance. Weights that are not tied are read from models of
+/// this workspace only.
 ///
 /// # The parts
 /// With f the output and `$G = W_\mathrm{dec}^\top W$`, one active feature i of value x makes the error `$x - f(G_{ii}
