@@ -165,13 +165,13 @@ pub fn follow<O: Objective>(
         return Branch { points, stop };
     }
     let longest = (to - from) / options.n_steps as f64;
-    let mut halvings = 0;
+    let mut halvings = 0_u32;
     let stop = loop {
         let last = &points[points.len() - 1];
         if last.parameter == to {
             break BranchStop::Finished;
         }
-        let step = longest * 0.5_f64.powi(halvings as i32);
+        let step = libm::scalbn(longest, -(halvings as i32));
         // The last step ends exactly at the end.
         let left = to - last.parameter;
         let parameter = if left.abs() <= 1.001 * step.abs() {
