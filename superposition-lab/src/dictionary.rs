@@ -67,8 +67,8 @@ pub struct AnalyzeOptions {
     pub labels: Option<PathBuf>,
     /// What more to read: baselines, polytopes.
     pub reading: ReadingOptions,
-    /// Bytes that the analysis may take, [`DEFAULT_MEMORY`] if none are given; a dictionary that needs more is read in
-    /// blocks as often as that takes. Listed edges, tables and documents are not counted.
+    /// Bytes that the analysis may take, listed edges and tables not counted; [`DEFAULT_MEMORY`](crate::DEFAULT_MEMORY)
+    /// if none are given. A dictionary that needs more is read in blocks.
     pub memory: Option<u64>,
     /// A file that is analysed in the same way, such as the same autoencoder at its random initialisation.
     pub control: Option<PathBuf>,
@@ -294,9 +294,8 @@ fn is_dead(rate: f64) -> bool {
 ///
 /// `path` may be the folder of a program whose format is known; see [`TensorFile::open_dictionary`].
 ///
-/// A dictionary that does not fit the options' memory is read in blocks, with the same result to the bit: only centred,
-/// folded and masked directions, and interference weighted by firing rates, can be had then beside the report.
-/// [`estimate_analysis`](crate::estimate_analysis) says beforehand what it takes.
+/// A dictionary that does not fit the options' memory is read in blocks, with the same result to the bit, but without
+/// baselines, polytopes and singular values; [`estimate_analysis`](crate::estimate_analysis) says first what it takes.
 ///
 /// # Errors
 /// The file cannot be read, the tensor is unknown, the orientation is neither given nor in the

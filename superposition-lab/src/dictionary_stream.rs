@@ -77,11 +77,15 @@ pub(crate) fn estimate_of(
     let element = if centered { 8 } else { stored };
     // The view of columns that are not contiguous is copied, and so is a centred matrix.
     let copied = centered || found.features == Orientation::Columns;
-    let in_memory = analysis_memory((m, n), element, analysis).saturating_add(if copied {
+    let mut in_memory = analysis_memory((m, n), element, analysis).saturating_add(if copied {
         matrix(stored as u64)
     } else {
         0
     });
+    if found.layout.as_ref().is_some_and(|l| l.encoder.is_some()) {
+        // Before the analysis the encoder is beside the decoder.
+        in_memory = in_memory.max(matrix(2 * stored as u64));
+    }
     let plan = |memory| StreamPlan::new((m, n), element, &StreamOptions::new(*analysis, memory));
     let stream = if in_memory > memory {
         Some(plan(memory)?)

@@ -239,13 +239,13 @@ fn analyze_planned<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<B
 /// ```
 /// use std::ops::ControlFlow;
 /// use superposition_analysis::{AnalysisOptions, StreamOptions, activity_interference_stream, from_columns};
-/// // A digon, of which one end fires always and the other in every second sample.
+/// // A digon, of which one end fires always and the other in every fourth sample.
 /// let values = [1.0, 0.0, -1.0, 0.0];
-/// let (mut w, rates) = (from_columns(&values, 2, 2), [1.0, 0.5]);
+/// let (mut w, rates) = (from_columns(&values, 2, 2), [1.0, 0.25]);
 /// let options = StreamOptions::new(AnalysisOptions::default(), 64 << 20);
 /// let go_on = |_| ControlFlow::<()>::Continue(());
 /// let seen = activity_interference_stream(&mut w, &rates, &options, go_on)?;
-/// assert_eq!(seen.continue_value().unwrap().by_feature, [0.5, 1.0]);
+/// assert_eq!(seen.continue_value().unwrap().by_feature, [0.25, 1.0]);
 /// # Ok::<(), superposition_analysis::AnalysisError>(())
 /// ```
 #[track_caller]
