@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use xshell::{Shell, cmd};
 
-use crate::{bench, doc, tidy, workspace::Workspace};
+use crate::{bench, doc, tidy, wasm, workspace::Workspace};
 
 type Step<'a> = (&'a str, Box<dyn Fn() -> anyhow::Result<()> + 'a>);
 
@@ -46,6 +46,7 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
         ),
         ("clippy", Box::new(|| clippy(shell))),
         ("features", Box::new(|| features::run(shell, workspace))),
+        ("wasm", Box::new(|| wasm::run(shell, workspace))),
         ("doc", Box::new(|| doc::build(shell, workspace))),
         (
             "test",

@@ -44,6 +44,9 @@ xflags::xflags! {
             optional filter: String
         }
 
+        /// Build superposition-analysis for wasm32-unknown-unknown, without default features, and run it under node.
+        cmd wasm {}
+
         /// Everything that must hold before a release, and the order in which the crates are published.
         cmd release {
             /// Publish, if everything holds. Without it nothing leaves this machine.

@@ -13,6 +13,7 @@ mod python;
 mod release;
 mod source;
 mod tidy;
+mod wasm;
 mod workspace;
 
 use std::process::ExitCode;
@@ -41,6 +42,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::Doc(flags) => doc::run(&shell, &workspace, flags.open),
         XtaskCmd::Bench(flags) => bench::run(&shell, &workspace, &flags),
         XtaskCmd::Golden(flags) => golden::run(&shell, &workspace, &flags),
+        XtaskCmd::Wasm(_) => wasm::run(&shell, &workspace),
         XtaskCmd::Release(flags) => release::run(&shell, &workspace, flags.execute),
     }
 }
