@@ -1,7 +1,7 @@
 //! Feature dimensionality, and what of a feature's direction others can activate.
 
 use crate::Real;
-use crate::directions::{Directions, Lengths};
+use crate::directions::{Directions, Lengths, write_into};
 use crate::weighted_frame::{Unit, WeightedFrame};
 use faer::MatRef;
 
@@ -35,6 +35,15 @@ use faer::MatRef;
 pub fn feature_dimensionality<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
     let directions = Directions::new(w, 1);
     dimensionality_of(&directions, &directions.frame(1))
+}
+
+/// As [`feature_dimensionality`], into a slice of the caller's with a place for each of the n features.
+///
+/// # Panics
+/// If it is of another length.
+#[track_caller]
+pub fn feature_dimensionality_into<T: Real>(w: MatRef<'_, T>, dimensionality: &mut [f64]) {
+    write_into(dimensionality, feature_dimensionality(w));
 }
 
 /// As [`feature_dimensionality`], from a frame weighted with the norms.
@@ -138,4 +147,13 @@ pub fn feature_superposition<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
         .iter()
         .map(|&sum| directions.lengths.rescale(sum, 2))
         .collect()
+}
+
+/// As [`feature_superposition`], into a slice of the caller's with a place for each of the n features.
+///
+/// # Panics
+/// If it is of another length.
+#[track_caller]
+pub fn feature_superposition_into<T: Real>(w: MatRef<'_, T>, superposition: &mut [f64]) {
+    write_into(superposition, feature_superposition(w));
 }

@@ -315,6 +315,18 @@ pub(crate) fn column_mut(a: MatMut<'_, f64>, j: usize) -> &mut [f64] {
         .as_slice_mut()
 }
 
+/// Puts a value for each feature into the caller's slice.
+#[track_caller]
+pub(crate) fn write_into(places: &mut [f64], values: Vec<f64>) {
+    assert!(
+        places.len() == values.len(),
+        "{} places for {} features",
+        places.len(),
+        values.len()
+    );
+    places.copy_from_slice(&values);
+}
+
 /// The norm of every feature: `$\lVert W_i \rVert$` for the columns of the m x n matrix W.
 ///
 /// Columns are scaled by a power of two before they are squared: elements of 1e-200 or 1e200 are no problem.
@@ -329,6 +341,15 @@ pub(crate) fn column_mut(a: MatMut<'_, f64>, j: usize) -> &mut [f64] {
 #[must_use]
 pub fn feature_norms<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
     Directions::new(w, 1).lengths.norms
+}
+
+/// As [`feature_norms`], into a slice of the caller's with a place for each of the n features.
+///
+/// # Panics
+/// If it is of another length.
+#[track_caller]
+pub fn feature_norms_into<T: Real>(w: MatRef<'_, T>, norms: &mut [f64]) {
+    write_into(norms, feature_norms(w));
 }
 
 /// The unit direction of every feature: `$\hat W_i = W_i / \lVert W_i \rVert$`, m x n.

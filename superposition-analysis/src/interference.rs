@@ -1,7 +1,7 @@
 //! Cosines, squared cosines, and their means over pairs.
 
 use crate::Real;
-use crate::directions::Directions;
+use crate::directions::{Directions, write_into};
 use crate::linalg::product;
 use crate::weighted_frame::{Unit, WeightedFrame};
 use faer::{Mat, MatRef};
@@ -82,6 +82,15 @@ pub fn feature_interference<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
     let directions = Directions::new(w, 1);
     let n = directions.n_features();
     interference_of(&directions, &directions.lengths.unit_weights(), n, 1)
+}
+
+/// As [`feature_interference`], into a slice of the caller's with a place for each of the n features.
+///
+/// # Panics
+/// If it is of another length.
+#[track_caller]
+pub fn feature_interference_into<T: Real>(w: MatRef<'_, T>, interference: &mut [f64]) {
+    write_into(interference, feature_interference(w));
 }
 
 /// The sum of cos^2 over the other features of weight one, of a total of `count`, divided by one less than that; 0 for a feature of weight zero.

@@ -1,7 +1,7 @@
 //! Rank and leverage, by elimination that respects columns of very different norms.
 
 use crate::Real;
-use crate::directions::Units;
+use crate::directions::{Units, write_into};
 use crate::kernel::dot;
 use faer::MatRef;
 
@@ -45,6 +45,15 @@ pub fn leverage<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
             leverage.min(1.0)
         })
         .collect()
+}
+
+/// As [`leverage`], into a slice of the caller's with a place for each of the n features.
+///
+/// # Panics
+/// If it is of another length.
+#[track_caller]
+pub fn leverage_into<T: Real>(w: MatRef<'_, T>, leverages: &mut [f64]) {
+    write_into(leverages, leverage(w));
 }
 
 /// The rank of W: how many directions are linearly independent.

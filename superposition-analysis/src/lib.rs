@@ -10,6 +10,7 @@ mod coherence;
 mod comparison;
 mod dimensionality;
 mod directions;
+mod display;
 mod encoder;
 mod error;
 mod frame;
@@ -53,19 +54,22 @@ pub use comparison::{
     Verdict, compare, gram_comparison, match_features, pairwise_mcc, procrustes, subspace_overlap,
 };
 pub use dimensionality::{
-    dimensions_per_feature, feature_dimensionality, feature_superposition, total_dimensionality,
+    dimensions_per_feature, feature_dimensionality, feature_dimensionality_into,
+    feature_superposition, feature_superposition_into, total_dimensionality,
 };
-pub use directions::{center, feature_norms, n_represented, superposition_score, unit_directions};
+pub use directions::{
+    center, feature_norms, feature_norms_into, n_represented, superposition_score, unit_directions,
+};
 pub use encoder::encoder_decoder_cosines;
 pub use error::AnalysisError;
 pub use frame::{frame_operator, frame_potential, tightness};
 pub use input::{Real, check_finite, from_columns, from_rows};
 pub use interference::{
-    cosines, feature_interference, interference_matrix, interference_ranking, mean_interference,
-    mean_interference_tight, welch_bound,
+    cosines, feature_interference, feature_interference_into, interference_matrix,
+    interference_ranking, mean_interference, mean_interference_tight, welch_bound,
 };
 pub use layer::{Features, LayerSummary, layer_summary};
-pub use leverage::{leverage, rank};
+pub use leverage::{leverage, leverage_into, rank};
 pub use neighbors::{Neighbor, Neighbors, edges, neighbors};
 pub use null::{
     Effect, IsotropicCosine, NullBaselines, NullComparison, NullDistribution, NullOptions,

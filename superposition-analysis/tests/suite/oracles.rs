@@ -194,3 +194,41 @@ fn extreme_pairs_and_clusters() {
         }
     }
 }
+
+/// A place for each feature in a slice of the caller's.
+#[test]
+fn vectors_are_written_where_the_caller_wants_them() {
+    use faer::MatRef;
+    use superposition_analysis as ours;
+    let w = geometry::random_gaussian(3, 7, 4);
+    type Function = (
+        fn(MatRef<'_, f64>) -> Vec<f64>,
+        fn(MatRef<'_, f64>, &mut [f64]),
+    );
+    let functions: [Function; 5] = [
+        (ours::feature_norms, ours::feature_norms_into),
+        (
+            ours::feature_dimensionality,
+            ours::feature_dimensionality_into,
+        ),
+        (
+            ours::feature_superposition,
+            ours::feature_superposition_into,
+        ),
+        (ours::feature_interference, ours::feature_interference_into),
+        (ours::leverage, ours::leverage_into),
+    ];
+    for (values, values_into) in functions {
+        let mut places = [f64::NAN; 9];
+        values_into(w.as_ref(), &mut places[1..8]);
+        assert_eq!(places[1..8], values(w.as_ref()));
+        assert!(places[0].is_nan() && places[8].is_nan());
+    }
+}
+
+#[test]
+#[should_panic(expected = "6 places for 7 features")]
+fn a_slice_of_another_length_is_refused() {
+    let w = geometry::random_gaussian(3, 7, 4);
+    superposition_analysis::leverage_into(w.as_ref(), &mut [0.0; 6]);
+}
