@@ -184,3 +184,14 @@ fn chance_is_a_function_of_the_seed_alone() {
         .run("compare a.safetensors other.safetensors --a-features rows --b-features rows --shared-cosine 2")
         .fails(2, &["shared_cosine"]);
 }
+
+/// Of two dictionaries the mean over all pairs is that of the one pair.
+#[test]
+fn the_consistency_of_two_dictionaries_is_in_the_report() {
+    let folder = folder();
+    let line = "compare a.safetensors permuted.safetensors --a-features rows --b-features rows";
+    let report = folder.run(line).succeeds().stdout;
+    let row = report.lines().find(|line| line.contains("PW-MCC"));
+    let row: Vec<&str> = row.unwrap_or_default().split_whitespace().collect();
+    assert_eq!(row.get(1), Some(&"1.000"), "{report}");
+}

@@ -27,7 +27,8 @@ pub fn comparison_report(document: &ComparisonDocument, style: &TextStyle) -> St
         summary.headline.push(headline);
     }
     if let Some(matching) = &document.matching {
-        summary.headline.extend(matching_headlines(matching));
+        let mcc = document.comparison.score(Metric::Mcc).value;
+        summary.headline.extend(matching_headlines(matching, mcc));
     }
     summary.tables.push(SummaryTable {
         title: "How alike, beside what chance gives".to_owned(),
@@ -67,7 +68,7 @@ fn explanation(verdict: Verdict) -> &'static str {
     }
 }
 
-fn matching_headlines(matching: &MatchingSummary) -> [Headline; 3] {
+fn matching_headlines(matching: &MatchingSummary, mcc: Option<f64>) -> [Headline; 4] {
     let [n_a, n_b] = matching.n_represented;
     let [alone_a, alone_b] = matching.n_unmatched;
     [
@@ -83,6 +84,11 @@ fn matching_headlines(matching: &MatchingSummary) -> [Headline; 3] {
                 "pairs of cosine {} and above; {alone_a} and {alone_b} features are left",
                 matching.shared_cosine
             ),
+        ),
+        Headline::new(
+            "PW-MCC",
+            optional(mcc),
+            "mean MCC over all pairs of dictionaries: of two, their MCC",
         ),
         Headline::new(
             "optimality gap",
