@@ -14,6 +14,7 @@ mod interrupt;
 mod output;
 mod progress;
 mod recipe_args;
+mod reproduce_args;
 
 use std::process::ExitCode;
 

@@ -15,11 +15,11 @@ use superposition_lab::reproduce::{
     Context, Machine, ReproductionDocument, ReproductionRow, ResultFolder, experiments, select,
 };
 
-use crate::args::ReproduceArgs;
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{note, overwrite, print, print_json, terminal_style, to_json};
 use crate::progress::{Progress, Verbosity};
+use crate::reproduce_args::ReproduceArgs;
 
 /// Steps of progress that an experiment is divided into.
 const STEPS: usize = 1000;
