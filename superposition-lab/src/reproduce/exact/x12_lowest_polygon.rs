@@ -109,7 +109,8 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
             .collect();
         findings.note(format!("c = {c}: {}", losses.join("; ")));
         let panel = Panel::new(
-            format!("c = {c}, loss {sum:.5}"),
+            // At c = 4 rounding is all there is.
+            format!("c = {c}, loss {:.5}", sum.max(0.0)),
             Axis::new("dimension 0"),
             Axis::new("dimension 1"),
         );
