@@ -8,7 +8,7 @@ use superposition_lab::analysis::MatchMethod;
 use superposition_lab::io::DictionaryFormat;
 use superposition_lab::{DecoderNorms, FileFormat, Orientation};
 
-use crate::exact_args::{LossArgs, OptimumArgs};
+use crate::exact_args::{LossArgs, OptimumArgs, PhaseDiagramArgs};
 use crate::progress::Verbosity;
 use crate::recipe_args::RecipeArgs;
 use crate::reproduce_args::ReproduceArgs;
@@ -37,6 +37,7 @@ pub(crate) enum Command {
     Reproduce(ReproduceArgs),
     Optimum(OptimumArgs),
     Loss(LossArgs),
+    PhaseDiagram(PhaseDiagramArgs),
     Completions(CompletionsArgs),
 }
 

@@ -1,4 +1,4 @@
-//! Flags of the commands about exact losses: `optimum` and `loss`.
+//! Flags of the commands about exact losses: `optimum`, `loss` and `phase-diagram`.
 
 use std::path::PathBuf;
 
@@ -94,4 +94,52 @@ pub(crate) struct LossArgs {
     pub(crate) output: Option<OutputArg>,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
+}
+
+/// Which features a toy model represents, by the importance of one of them and how often they are active
+///
+/// For one feature more than hidden dimensions (2 in 1, or 3 in 2): in every cell of a grid over the relative importance r of the extra feature and the feature probability p, both logarithmic, side by side, the best fixed weights in closed form, the exact optimum of W and b, and the best of several trained models. With --out: the figure (SVG), every cell (CSV), the document (JSON) and the report.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  superposition phase-diagram --n-features 2 --n-hidden 1 --out phases
+  superposition phase-diagram --n-features 2 --n-hidden 1 --grid 512 --out phases
+  superposition phase-diagram --n-features 3 --n-hidden 2 --grid 16 --json")]
+pub(crate) struct PhaseDiagramArgs {
+    /// Features n: one more than hidden dimensions
+    #[arg(long, value_name = "N")]
+    pub(crate) n_features: usize,
+    /// Hidden dimensions m: 1 or 2
+    #[arg(long, value_name = "M")]
+    pub(crate) n_hidden: usize,
+    /// Cells along each side [default: 32]
+    #[arg(long, value_name = "CELLS")]
+    pub(crate) grid: Option<usize>,
+    /// Models trained in each cell, of which the best counts [default: 10]
+    #[arg(long, value_name = "K")]
+    pub(crate) seeds: Option<usize>,
+    /// The first seed [default: 0]
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// The lowest relative importance r [default: 0.1]
+    #[arg(long, value_name = "R")]
+    pub(crate) r_min: Option<f64>,
+    /// The highest relative importance r [default: 10]
+    #[arg(long, value_name = "R")]
+    pub(crate) r_max: Option<f64>,
+    /// The lowest feature probability p [default: 0.01]
+    #[arg(long, value_name = "P")]
+    pub(crate) p_min: Option<f64>,
+    /// The highest feature probability p [default: 1]
+    #[arg(long, value_name = "P")]
+    pub(crate) p_max: Option<f64>,
+    /// Folder for the figure, the cells, the document and the report
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace what is in the folder
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
 }

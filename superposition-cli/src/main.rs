@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Reproduce(args) => commands::reproduce::run(args),
         Command::Optimum(args) => commands::optimum::run(args),
         Command::Loss(args) => commands::loss::run(args),
+        Command::PhaseDiagram(args) => commands::phase_diagram::run(args),
         Command::Completions(args) => commands::completions::run(args),
     };
     match result {

@@ -1,6 +1,6 @@
 //! Progress on stderr: a bar in a terminal, a line every tenth elsewhere, nothing when quiet.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::output::note;
@@ -34,6 +34,8 @@ pub(crate) struct Progress {
     n_steps: usize,
     /// When the bar is drawn next, in milliseconds from the start.
     next_drawing: AtomicU64,
+    /// Tenths of the steps that lines were written for.
+    tenths: AtomicUsize,
     started: Instant,
     verbosity: Verbosity,
 }
@@ -63,6 +65,7 @@ impl Progress {
             first,
             n_steps,
             next_drawing: AtomicU64::new(0),
+            tenths: AtomicUsize::new(first / tenth(n_steps)),
             started: Instant::now(),
             verbosity,
         }
@@ -74,8 +77,10 @@ impl Progress {
             Shown::Nothing => {}
             Shown::Bar => self.draw(step, message),
             Shown::Lines => {
-                let tenth = (self.n_steps / 10).max(1);
-                if step.is_multiple_of(tenth) || step == self.n_steps {
+                // Steps may come several at a time.
+                let tenths = step / tenth(self.n_steps);
+                if self.tenths.fetch_max(tenths, Ordering::Relaxed) < tenths || step == self.n_steps
+                {
                     self.write_line(step, &message());
                 }
             }
@@ -187,6 +192,11 @@ impl Stages {
             stage.progress.finish();
         }
     }
+}
+
+/// Steps from one line to the next.
+fn tenth(n_steps: usize) -> usize {
+    (n_steps / 10).max(1)
 }
 
 /// Does something whose length is not known, behind a clock where stderr is a terminal.

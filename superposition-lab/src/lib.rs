@@ -18,6 +18,7 @@ mod sweep;
 
 mod exact_loss;
 mod optimum;
+mod phase_diagram;
 
 mod autoencoder;
 mod compare;
@@ -67,6 +68,10 @@ pub use inspect::{TensorsDocument, list_tensors};
 pub use labels::read_labels;
 pub use model_file::{RECIPE_KEY, read_model, write_model};
 pub use optimum::{BasinSummary, OptimumDocument, OptimumRecipe, find_optimum};
+pub use phase_diagram::{
+    PhaseAgreement, PhaseDiagramDocument, PhaseDiagramOptions, PhaseMap, PhaseProgress,
+    PhaseReading, PhaseRegion, PhaseStage, phase_diagram,
+};
 pub use reading::{
     Evaluation, FeatureReading, PopulationLossSummary, ProbeSummary, Reading, evaluate,
 };

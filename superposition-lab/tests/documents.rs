@@ -21,6 +21,8 @@ use superposition_testkit::tolerance::{Tolerance, assert_close};
 
 #[path = "documents/exact.rs"]
 mod exact;
+#[path = "documents/phases.rs"]
+mod phases;
 
 fn validate(document: &impl serde::Serialize) -> Value {
     let value = serde_json::to_value(document).expect("documents serialize");

@@ -7,6 +7,7 @@ pub(crate) mod completions;
 pub(crate) mod explore;
 pub(crate) mod loss;
 pub(crate) mod optimum;
+pub(crate) mod phase_diagram;
 pub(crate) mod probe;
 pub(crate) mod reproduce;
 pub(crate) mod sample;

@@ -9,6 +9,7 @@ mod exploration;
 mod files;
 mod geometry;
 mod optimum;
+mod phase_diagram;
 mod reading;
 mod reproduction;
 
@@ -16,6 +17,7 @@ pub use comparison::comparison_report;
 pub use exploration::{exploration_report, sweep_report, training_report};
 pub use files::{activations_report, analysis_report, probe_report, sample_report, tensors_report};
 pub use optimum::{loss_report, optimum_report};
+pub use phase_diagram::phase_diagram_report;
 pub use reproduction::{PAGE_MARK, experiments_report, reproduction_page, reproduction_report};
 
 use superposition_viz::format_number;
