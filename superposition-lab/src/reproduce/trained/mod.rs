@@ -2,6 +2,7 @@
 
 mod support;
 mod t1_pentagon;
+mod t2_phase_diagrams;
 mod t3_basic_results;
 mod t4_sticky_dimensions;
 mod t5_correlated_features;
@@ -12,6 +13,7 @@ use super::Experiment;
 
 pub(super) const ROWS: &[&Experiment] = &[
     &t1_pentagon::EXPERIMENT,
+    &t2_phase_diagrams::EXPERIMENT,
     &t3_basic_results::EXPERIMENT,
     &t4_sticky_dimensions::EXPERIMENT,
     &t5_correlated_features::EXPERIMENT,
