@@ -1,13 +1,14 @@
 //! X5: which fixed solution of three features in two dimensions is best.
 
 use superposition_analysis::faer::{Mat, mat};
-use superposition_model::{FeatureDistribution, FeatureProbability};
+use superposition_model::{Dimensions, FeatureDistribution, FeatureProbability};
 
 use super::support::{TMS, bisect, logarithmic, phase_figure, population_loss_sum, variance};
-use crate::LabError;
+use crate::phase_diagram::untrained_optimum;
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
 };
+use crate::{LabError, PhaseReading, PhaseRegion};
 
 pub(super) const EXPERIMENT: Experiment = Experiment {
     definition: Definition {
@@ -148,9 +149,17 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
             "r = 2p/(4 - 5p) left of the point, p = 4/7 right of it, r = 1 above and below; f32 importances",
         ));
     }
-    findings.note(
-        "these are the four solutions that TMS compares; it sets W perpendicular to (1, 1, 1), the triangle, aside",
-    );
+    let meet = optimum(1.0, 4.0 / 7.0)?;
+    findings.note(format!(
+        "these are the four solutions that TMS compares; it sets W perpendicular to (1, 1, 1), the triangle, aside. Over all W and b the optimum at r = 1, p = 4/7 is: {}, with a loss of {:.6} where all four lose {:.6}; the figure has its region, computed for r in {} to {} and p in {} to {}",
+        meet.region,
+        meet.loss_sum,
+        closed_form(1.0, 4.0 / 7.0)[3],
+        NEAR_R[0],
+        NEAR_R[1],
+        NEAR_P[0],
+        NEAR_P[1]
+    ));
     findings.figure("", figure());
     findings.control(
         "the relative importance given to the first feature",
@@ -159,17 +168,42 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
     Ok(findings)
 }
 
+/// Around the point at which the boundaries meet; T2 finds no triangle elsewhere.
+const NEAR_R: [f64; 2] = [0.6, 1.7];
+const NEAR_P: [f64; 2] = [0.45, 1.0];
+
+/// The lowest loss over all W and b.
+fn optimum(r: f64, p: f64) -> Result<PhaseReading, LabError> {
+    let dimensions = Dimensions {
+        n_features: 3,
+        n_hidden: 2,
+    };
+    untrained_optimum(dimensions, [r, p])
+}
+
+/// The region of the figure: the best of the fixed weights, or the triangle where that is the optimum.
+fn drawn(r: f64, p: f64) -> usize {
+    let within = |x: f64, [low, high]: [f64; 2]| (low..=high).contains(&x);
+    let is_near = within(r, NEAR_R) && within(p, NEAR_P);
+    let is_triangle = |found: PhaseReading| found.region == PhaseRegion::Triangle;
+    match is_near && optimum(r, p).is_ok_and(is_triangle) {
+        true => 4,
+        false => phase(r, p),
+    }
+}
+
 fn figure() -> String {
     let names = [
         "extra feature dropped",
         "first feature dropped",
         "extra feature antipodal to the first",
         "first two features antipodal",
+        "all W and b: a triangle of all three",
     ];
     phase_figure(
-        "Three features in two dimensions: the best of four fixed solutions",
+        "Three features in two dimensions: the best of four fixed solutions, and the triangle",
         &names.map(str::to_owned),
-        phase,
+        drawn,
         &[("r = 2p/(4 - 5p) up to the point r = 1, p = 4/7", &|p| {
             2.0 * p / (4.0 - 5.0 * p)
         })],
