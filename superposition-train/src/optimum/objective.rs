@@ -41,7 +41,7 @@ pub trait Objective {
 
     /// Where to start again after a descent to `x`, if descents get stuck at points like it. None by default.
     ///
-    /// [`optimum()`] descends from there too.
+    /// [`optimum()`](super::optimum()) descends from there too.
     fn restart(&self, _x: &[f64]) -> Option<Vec<f64>> {
         None
     }
