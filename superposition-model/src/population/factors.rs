@@ -3,44 +3,69 @@
 use super::lanes::{Lanes, Nodes, Wave};
 use super::row::{Block, Row, Together};
 
-/// A block of one member: `$1 - p + p \varphi(g s)$`.
-struct Single {
-    off: f64,
-    /// The probability that all other blocks are off.
-    others_off: f64,
-    wave: Wave,
+/// The wave of a member.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MemberWave {
+    /// Its place in [`Row::members`].
+    pub(super) member: usize,
+    pub(super) wave: Wave,
 }
 
-/// A block of several members.
-struct Several {
-    together: Together,
-    p: f64,
-    off: f64,
-    others_off: f64,
-    waves: Vec<Wave>,
+impl MemberWave {
+    fn new(row: &Row, member: usize, weight: f64, nodes: &Nodes) -> Self {
+        Self {
+            member,
+            wave: Wave::new(weight, row.members[member].g, nodes),
+        }
+    }
+}
+
+/// A block of one member: `$1 - p + p \mu_0(g s)$`.
+pub(super) struct Single {
+    pub(super) off: f64,
+    /// The probability that all other blocks are off.
+    pub(super) others_off: f64,
+    pub(super) of: MemberWave,
+}
+
+/// A block of several members, or the own one.
+pub(super) struct Several {
+    pub(super) together: Together,
+    pub(super) p: f64,
+    pub(super) off: f64,
+    pub(super) others_off: f64,
+    pub(super) waves: Vec<MemberWave>,
     /// The waves before it are of the level itself, the rest of smaller sizes.
-    n_now: usize,
+    pub(super) n_now: usize,
+}
+
+/// What a block is a factor of.
+pub(super) struct BlockValues {
+    /// With all waves.
+    pub(super) full: Lanes,
+    /// Without those of the level.
+    pub(super) low: Lanes,
+    /// The part where one of the level is active alone.
+    alone: Lanes,
 }
 
 impl Several {
     fn new(row: &Row, block: &Block, level: u32, nodes: &Nodes) -> Self {
         // All together count as one, as large as its largest.
-        let size = |own_level: u32| match block.together {
-            Together::One => own_level,
+        let size = |member: usize| match block.together {
+            Together::One => row.members[member].level,
             Together::All => block.level,
         };
         let weight = match block.together {
             Together::One => block.p,
             Together::All => 1.0,
         };
-        let members = &row.members[block.members.clone()];
         let waves = |now: bool| {
-            let members = members
-                .iter()
-                .filter(move |m| size(m.level) >= level && (size(m.level) == level) == now);
-            members.map(|m| Wave::new(weight, m.g, nodes))
+            let members = block.members.clone();
+            let members = members.filter(move |&m| size(m) >= level && (size(m) == level) == now);
+            members.map(|m| MemberWave::new(row, m, weight, nodes))
         };
-        let mut all: Vec<Wave> = waves(true).collect();
+        let mut all: Vec<MemberWave> = waves(true).collect();
         let n_now = all.len();
         all.extend(waves(false));
         Self {
@@ -53,41 +78,39 @@ impl Several {
         }
     }
 
-    /// With all waves; without those of the level; and the part of it where one of the level is active alone.
-    fn evaluate(&mut self, nodes: &Nodes) -> (Lanes, Lanes, Lanes) {
+    pub(super) fn values(&self, nodes: &Nodes) -> BlockValues {
         let off = Lanes::real(self.off);
-        if self.waves.is_empty() {
-            return (off, off, Lanes::real(0.0));
-        }
-        let (now, smaller) = self.waves.split_at_mut(self.n_now);
-        let phi = |wave: &mut Wave| {
-            let phi = wave.phi(nodes);
-            wave.advance();
-            phi
-        };
+        let (mut full, mut low, mut alone) = (off, off, Lanes::real(0.0));
+        let (now, smaller) = self.waves.split_at(self.n_now);
         match self.together {
+            _ if self.waves.is_empty() => {}
             Together::One => {
-                let mut add = |sum: Lanes, wave: &mut Wave| sum.plus(phi(wave));
-                let low = smaller.iter_mut().fold(off, &mut add);
-                let now = now.iter_mut().fold(Lanes::real(0.0), &mut add);
-                (low.plus(now), low, now.scaled(self.others_off))
+                let add = |sum: Lanes, of: &MemberWave| sum.plus(of.wave.mu0(nodes));
+                low = smaller.iter().fold(off, add);
+                let now = now.iter().fold(Lanes::real(0.0), add);
+                full = low.plus(now);
+                alone = now.scaled(self.others_off);
             }
             Together::All => {
-                let all = now.iter_mut().chain(smaller);
-                let product = all.fold(Lanes::real(self.p), |product, wave| {
-                    product.times(phi(wave))
-                });
-                let full = product.plus(off);
-                let low = if self.n_now > 0 { off } else { full };
-                (full, low, Lanes::real(0.0))
+                full = self.product(nodes).plus(off);
+                low = if self.n_now > 0 { off } else { full };
             }
         }
+        BlockValues { full, low, alone }
+    }
+
+    /// The block where all its members are active together.
+    pub(super) fn product(&self, nodes: &Nodes) -> Lanes {
+        let p = Lanes::real(self.p);
+        self.waves
+            .iter()
+            .fold(p, |product, of| product.times(of.wave.mu0(nodes)))
     }
 }
 
 /// Whether the own feature's weight is beyond the level, makes it, or is smaller.
 #[derive(Clone, Copy, PartialEq)]
-enum OwnIs {
+pub(super) enum OwnIs {
     Larger,
     Now,
     Smaller,
@@ -99,21 +122,39 @@ pub(super) struct Factors {
     /// The blocks that are constant, multiplied.
     constant: f64,
     /// The blocks that are the same with and without the level's own members.
-    same: Vec<Single>,
-    same_sets: Vec<Several>,
+    pub(super) same: Vec<Single>,
+    pub(super) same_sets: Vec<Several>,
     /// The other blocks.
-    split: Vec<Single>,
-    split_sets: Vec<Several>,
+    pub(super) split: Vec<Single>,
+    pub(super) split_sets: Vec<Several>,
     /// The block of the own feature.
-    own_block: Several,
+    pub(super) own_block: Several,
     /// The own feature where it is active: its wave, or half its probability without influence.
-    own: Result<Wave, f64>,
-    own_is: OwnIs,
+    pub(super) own: Result<MemberWave, f64>,
+    pub(super) own_is: OwnIs,
     /// The probability that all others are off, where that makes a part of this level.
     own_alone: f64,
     /// Those that are active with it.
-    mates: Vec<Wave>,
+    pub(super) mates: Vec<MemberWave>,
     bias: Wave,
+}
+
+/// The transforms at the nodes, and what they are made of.
+pub(super) struct Transforms {
+    /// M and N, but for [`Transforms::bias`].
+    pub(super) m: Lanes,
+    pub(super) n: Lanes,
+    /// `$e^{s b}$`
+    pub(super) bias: Lanes,
+    /// The product of [`Factors::same`].
+    pub(super) same: Lanes,
+    /// The product of [`Factors::split`], with the members of the level and without.
+    pub(super) full: Lanes,
+    pub(super) low: Lanes,
+    pub(super) own_block: BlockValues,
+    /// N is what is active beside the own feature and those with it, times these.
+    pub(super) others: Lanes,
+    pub(super) own: Lanes,
 }
 
 impl Factors {
@@ -127,10 +168,10 @@ impl Factors {
         if row.own.has_mates && own_is != OwnIs::Larger {
             let members = row.blocks[0].members.clone();
             let others = members.filter(|&i| Some(i) != row.own_member);
-            mates.extend(others.map(|i| Wave::new(1.0, row.members[i].g, nodes)));
+            mates.extend(others.map(|i| MemberWave::new(row, i, 1.0, nodes)));
         }
         let own = match row.own_member {
-            Some(_) => Ok(Wave::new(row.own.p, row.own.g, nodes)),
+            Some(member) => Ok(MemberWave::new(row, member, row.own.p, nodes)),
             None => Err(row.own.p / 2.0),
         };
         let own_alone = match row.own_alone(level) {
@@ -157,18 +198,19 @@ impl Factors {
     }
 
     fn push(&mut self, row: &Row, block: &Block, level: u32, nodes: &Nodes) {
-        let members = &row.members[block.members.clone()];
-        if let [member] = members {
-            if member.level < level {
+        if block.members.len() == 1 {
+            let member = block.members.start;
+            let own_level = row.members[member].level;
+            if own_level < level {
                 self.constant *= block.off;
                 return;
             }
             let single = Single {
                 off: block.off,
                 others_off: row.others_off(block),
-                wave: Wave::new(block.p, member.g, nodes),
+                of: MemberWave::new(row, member, block.p, nodes),
             };
-            if member.level == level {
+            if own_level == level {
                 self.split.push(single);
             } else {
                 self.same.push(single);
@@ -185,60 +227,79 @@ impl Factors {
         }
     }
 
-    /// M and N at the nodes; the next call must be with the nodes that follow.
-    pub(super) fn evaluate(&mut self, nodes: &Nodes) -> (Lanes, Lanes) {
+    /// At the nodes that it stands at.
+    pub(super) fn transforms(&self, nodes: &Nodes) -> Transforms {
         let mut same = Lanes::real(self.constant);
-        for single in &mut self.same {
-            same = same.times(single.wave.phi(nodes).plus_real(single.off));
-            single.wave.advance();
+        for single in &self.same {
+            same = same.times(single.of.wave.mu0(nodes).plus_real(single.off));
         }
-        for several in &mut self.same_sets {
-            same = same.times(several.evaluate(nodes).0);
+        for several in &self.same_sets {
+            same = same.times(several.values(nodes).full);
         }
-        let (own_full, own_low, mut alone) = self.own_block.evaluate(nodes);
+        let own_block = self.own_block.values(nodes);
+        let mut alone = own_block.alone;
         let mut full = Lanes::real(1.0);
         let mut low = 1.0;
-        for single in &mut self.split {
-            let phi = single.wave.phi(nodes);
-            alone = alone.plus(phi.scaled(single.others_off));
-            full = full.times(phi.plus_real(single.off));
+        for single in &self.split {
+            let mu0 = single.of.wave.mu0(nodes);
+            alone = alone.plus(mu0.scaled(single.others_off));
+            full = full.times(mu0.plus_real(single.off));
             low *= single.off;
-            single.wave.advance();
         }
         let mut low = Lanes::real(low);
-        for several in &mut self.split_sets {
-            let values = several.evaluate(nodes);
-            full = full.times(values.0);
-            low = low.times(values.1);
-            alone = alone.plus(values.2);
+        for several in &self.split_sets {
+            let values = several.values(nodes);
+            full = full.times(values.full);
+            low = low.times(values.low);
+            alone = alone.plus(values.alone);
         }
-        let difference = full.times(own_full).minus(low.times(own_low));
-        let m = same.times(difference).minus(alone);
-        let n = match self.own_is {
-            OwnIs::Larger => Lanes::real(0.0),
-            OwnIs::Now => self.with_own(same.times(full), nodes),
-            OwnIs::Smaller => self.with_own(same.times(full.minus(low)), nodes),
+        let difference = full.times(own_block.full).minus(low.times(own_block.low));
+        let zero = Lanes::real(0.0);
+        let (others, own) = match self.own_is {
+            OwnIs::Larger => (zero, zero),
+            OwnIs::Now => (same.times(full), self.own(nodes)),
+            OwnIs::Smaller => (same.times(full.minus(low)), self.own(nodes)),
         };
-        let bias = self.bias.e;
-        self.bias.advance();
-        (m.times(bias), n.times(bias))
+        let others = others.plus_real(-self.own_alone);
+        Transforms {
+            m: same.times(difference).minus(alone),
+            n: others.times(own),
+            bias: self.bias.exponential(),
+            same,
+            full,
+            low,
+            own_block,
+            others,
+            own,
+        }
     }
 
-    /// N, where `others` is what it is made of beside the own block.
-    fn with_own(&mut self, others: Lanes, nodes: &Nodes) -> Lanes {
-        let mut n = others.plus_real(-self.own_alone);
-        for mate in &mut self.mates {
-            n = n.times(mate.phi(nodes));
-            mate.advance();
+    /// The own value and those that are active with it.
+    fn own(&self, nodes: &Nodes) -> Lanes {
+        let own = match &self.own {
+            Ok(of) => of.wave.mu1(nodes),
+            Err(half) => Lanes::real(*half),
+        };
+        self.mates
+            .iter()
+            .fold(own, |own, mate| own.times(mate.wave.mu0(nodes)))
+    }
+
+    /// To the nodes that follow.
+    pub(super) fn advance(&mut self) {
+        for single in self.same.iter_mut().chain(&mut self.split) {
+            single.of.wave.advance();
         }
-        match &mut self.own {
-            Ok(wave) => {
-                let psi = wave.psi(nodes);
-                wave.advance();
-                n.times(psi)
-            }
-            Err(half) => n.scaled(*half),
+        let sets = self.same_sets.iter_mut().chain(&mut self.split_sets);
+        for several in sets.chain([&mut self.own_block]) {
+            several.waves.iter_mut().for_each(|of| of.wave.advance());
         }
+        let own = self.own.as_mut().ok().into_iter();
+        self.mates
+            .iter_mut()
+            .chain(own)
+            .for_each(|of| of.wave.advance());
+        self.bias.advance();
     }
 
     /// How many roundings a term of the sum has been through, about.

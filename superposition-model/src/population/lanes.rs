@@ -84,6 +84,16 @@ impl Lanes {
         self
     }
 
+    /// The sum over the nodes of the real parts of the products.
+    #[inline(always)]
+    pub(super) fn real_dot(&self, other: &Self) -> f64 {
+        let mut sum = 0.0;
+        for l in 0..LANES {
+            sum += self.re[l] * other.re[l] - self.im[l] * other.im[l];
+        }
+        sum
+    }
+
     /// The absolute value of lane `l`.
     #[inline(always)]
     pub(super) fn abs(&self, l: usize) -> f64 {
@@ -115,18 +125,23 @@ impl Nodes {
     }
 }
 
-/// `$e^{g s}$` at the nodes, which a rotation carries from one set of nodes to the next.
+/// `$e^{g s}$` at the nodes, which a rotation carries from one set of nodes to the next, and the transforms
+/// `$\mu_k(g s)$` of `$U^k$`, U uniform on (0, 1):
+///
+/// ```text
+/// mu_k(w) = E U^k e^{w U} = d^k/dw^k mu_0(w),    mu_0(w) = (e^w - 1) / w,    w mu_k = e^w - k mu_{k-1}.
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wave {
     weight: f64,
     g: f64,
     weight_over_g: f64,
-    pub(super) e: Lanes,
+    e: Lanes,
     step: (f64, f64),
 }
 
 impl Wave {
-    /// At the first nodes. `weight` multiplies [`Wave::phi`] and [`Wave::psi`].
+    /// At the first nodes. `weight` multiplies the transforms.
     pub(super) fn new(weight: f64, g: f64, nodes: &Nodes) -> Self {
         let (sin, cos) = libm::sincos(nodes.h * g);
         let grown = libm::exp(nodes.c * g);
@@ -156,12 +171,16 @@ impl Wave {
         }
     }
 
-    /// The weight times `$\varphi(g s)$`, where `$\varphi(w) = (e^w - 1) / w = \mathrm E\, e^{w U}$`, U uniform on
-    /// (0, 1).
+    /// `$e^{g s}$`.
+    pub(super) fn exponential(&self) -> Lanes {
+        self.e
+    }
+
+    /// The weight times `$\mu_0$`.
     #[inline(always)]
-    pub(super) fn phi(&self, nodes: &Nodes) -> Lanes {
+    pub(super) fn mu0(&self, nodes: &Nodes) -> Lanes {
         if nodes.least * self.g.abs() < 1e-4 {
-            return self.phi_of_little(nodes);
+            return self.mu0_of_little(nodes);
         }
         let e = self.e.plus_real(-1.0).scaled(self.weight_over_g);
         e.times(nodes.inverse)
@@ -169,7 +188,7 @@ impl Wave {
 
     /// Where `$e^w - 1$` would lose what w is smaller than 1 by; right to `$w^4 / 120$`.
     #[inline(never)]
-    fn phi_of_little(&self, nodes: &Nodes) -> Lanes {
+    fn mu0_of_little(&self, nodes: &Nodes) -> Lanes {
         let w = nodes.s.scaled(self.g);
         let mut sum = Lanes::real(1.0 / 24.0);
         for coefficient in [1.0 / 6.0, 0.5, 1.0] {
@@ -178,26 +197,49 @@ impl Wave {
         sum.scaled(self.weight)
     }
 
-    /// The weight times `$\psi(g s)$`, where
-    /// `$\psi(w) = \varphi'(w) = \mathrm E\, U e^{w U} = (e^w (w - 1) + 1) / w^2$`.
-    pub(super) fn psi(&self, nodes: &Nodes) -> Lanes {
-        let w = nodes.s.scaled(self.g);
-        let direct = self.e.times(w.plus_real(-1.0)).plus_real(1.0);
+    /// The weight times `$\mu_1$`.
+    #[inline(always)]
+    pub(super) fn mu1(&self, nodes: &Nodes) -> Lanes {
+        self.mu(1, nodes)
+    }
+
+    /// The weight times `$\mu_2$`.
+    pub(super) fn mu2(&self, nodes: &Nodes) -> Lanes {
+        self.mu(2, nodes)
+    }
+
+    #[inline(always)]
+    fn mu(&self, order: u32, nodes: &Nodes) -> Lanes {
+        let mut mu = self.e.plus_real(-1.0);
         let inverse = nodes.inverse.scaled(1.0 / self.g);
-        let direct = direct.times(inverse).times(inverse);
-        // The sum of w^k / (k! (k + 2)), right to 1e-16 for |w| < 1/2.
+        mu = mu.times(inverse);
+        for k in 1..=order {
+            mu = self.e.minus(mu.scaled(f64::from(k))).times(inverse);
+        }
+        mu = mu.scaled(self.weight);
+        // Where the differences lose digits.
+        if nodes.least * self.g.abs() < 0.5 {
+            return self.series_where_small(order, mu, nodes);
+        }
+        mu
+    }
+
+    /// The sum of `$w^k / (k! (k + \mathrm{order} + 1))$`, right to 1e-16, at the nodes where |w| < 1/2.
+    #[inline(never)]
+    fn series_where_small(&self, order: u32, direct: Lanes, nodes: &Nodes) -> Lanes {
+        let w = nodes.s.scaled(self.g);
         let mut series = Lanes::real(0.0);
         let mut factorial = 87_178_291_200.0; // 14!
         for k in (0..=14_u32).rev() {
             series = series
                 .times(w)
-                .plus_real(1.0 / (factorial * f64::from(k + 2)));
+                .plus_real(1.0 / (factorial * f64::from(k + order + 1)));
             factorial /= f64::from(k.max(1));
         }
+        let series = series.scaled(self.weight);
         Lanes::from_fn(|l| {
-            let small = w.abs(l) < 0.5;
-            let from = if small { &series } else { &direct };
-            (self.weight * from.re[l], self.weight * from.im[l])
+            let from = if w.abs(l) < 0.5 { &series } else { &direct };
+            (from.re[l], from.im[l])
         })
     }
 }

@@ -1,5 +1,6 @@
 //! The loss of one output without ReLU, in closed form at any number of features.
 
+use super::output::Part;
 use super::supports::Output;
 use crate::{FeatureDistribution, FeatureSets};
 
@@ -9,7 +10,7 @@ pub(super) fn loss(
     output: &Output<'_>,
     distribution: &FeatureDistribution,
     by_g: &mut [f64],
-) -> (f64, f64) {
+) -> (Part, f64) {
     let p = distribution.feature_probability();
     let h = |i: usize| output.g[i] - f64::from(u8::from(i == output.own));
     let mean = (0..p.len()).fold(output.b, |mean, i| mean + h(i) * p[i] / 2.0);
@@ -31,7 +32,13 @@ pub(super) fn loss(
             by_g[i] = 2.0 * half + mean * p;
         }
     }
-    (value, 2.0 * mean)
+    let part = Part {
+        value,
+        error: 8.0 * p.len() as f64 * f64::EPSILON * value,
+        slope_error: 8.0 * p.len() as f64 * f64::EPSILON * value.sqrt(),
+        ..Part::default()
+    };
+    (part, 2.0 * mean)
 }
 
 /// The same where exactly these features are active.

@@ -14,6 +14,7 @@ mod output;
 mod population_loss;
 mod powers;
 mod row;
+mod slopes;
 mod supports;
 mod transform;
 mod two_features;

@@ -1,11 +1,20 @@
 //! The expected loss as a function of the parameters, for those who minimise it.
 
+use super::output::{self, Part, output_tolerance};
+use super::row::Row;
+use super::slopes::Slopes;
 use super::supports::{self, Activity};
 use super::{PopulationLoss, linear};
 use crate::{FeatureDistribution, ModelError, Output, ParameterLayout, ToyModelConfig};
 
-/// The error that is allowed before numbers of twice the precision are used, absolute, in units of the loss.
+/// The error of closed forms that is allowed before numbers of twice the precision are used, absolute, in units of the
+/// loss.
 const TOLERANCE: f64 = 1e-12;
+/// What the transform is computed to if nothing else is asked for.
+const TRANSFORM_TOLERANCE: f64 = 1e-9;
+/// What weights of 0 are replaced by, relative to the largest of their output: the transform needs to know how an
+/// output changes with them.
+const TINY: f64 = 1e-14;
 
 /// The expected loss of a toy model as a function of its parameters, in f64 and with its exact gradient: what an
 /// optimiser minimises.
@@ -13,8 +22,9 @@ const TOLERANCE: f64 = 1e-12;
 /// [`ToyModel::population_loss`](crate::ToyModel::population_loss) has the formula. Parameters are laid out as those of
 /// a [`ToyModel`](crate::ToyModel): W (m x n) column after column, W_dec if untied, then b if there is one.
 ///
-/// Every set of active features is gone through: up to 13 independent features, or any number of which only one is
-/// active at a time. With `$T_q(z) = z^q / q!$` for z > 0 and else 0, and uniform values of the active features,
+/// # Two routes
+/// In closed form every set of active features is gone through: up to 13 independent features, or any number of which
+/// only one is active at a time. With `$T_q(z) = z^q / q!$` for z > 0 and else 0, and uniform values of the active features,
 ///
 /// ```math
 /// \mathrm E\, T_q(a + g_1 u_1 + \dots + g_k u_k)
@@ -23,6 +33,11 @@ const TOLERANCE: f64 = 1e-12;
 ///
 /// whose terms cancel where a weight is small: then they are computed with twice the precision of f64, and weights that
 /// are small even for that enter by their Taylor series.
+///
+/// Otherwise, and whenever it is [asked for](Self::by_transform), the Laplace transform of each output is inverted, as in
+/// [`ToyModel::population_loss`](crate::ToyModel::population_loss), and differentiated term by term: a term's factor
+/// `$\varphi(s G_{ji})$` becomes `$s \varphi'(s G_{ji})$`. That costs about four times what the value does, some `$50 n^2
+/// m$` multiplications and more the closer the tolerance; the gradient is continuous, and right to about the tolerance.
 ///
 /// ```
 /// use superposition_model::population::PopulationObjective;
@@ -47,6 +62,8 @@ pub struct PopulationObjective {
     layout: ParameterLayout,
     distribution: FeatureDistribution,
     importance: Vec<f64>,
+    /// The error allowed of the transform, if that is the route.
+    transform: Option<f64>,
 }
 
 impl PopulationObjective {
@@ -54,8 +71,7 @@ impl PopulationObjective {
     ///
     /// # Errors
     /// Those of [`ToyModelConfig::validate`]; [`ModelError::ImportanceCount`] if there are not n of them;
-    /// [`ModelError::ImportanceValue`] if one is negative or not finite; [`ModelError::TooManySupports`] if outputs are
-    /// ReLU and there are more sets of features that may be active together than can be gone through.
+    /// [`ModelError::ImportanceValue`] if one is negative or not finite.
     ///
     /// # Panics
     /// If the distribution does not have n features.
@@ -83,25 +99,49 @@ impl PopulationObjective {
             let value = importance[feature];
             return Err(ModelError::ImportanceValue { feature, value });
         }
-        let objective = Self {
+        let is_closed_form = config.output == Output::Linear || supports::affordable(&distribution);
+        Ok(Self {
             config,
             layout,
             distribution,
             importance: importance.to_vec(),
-        };
-        match config.output {
-            Output::Relu => objective.check_supports()?,
-            Output::Linear => {}
-        }
-        Ok(objective)
+            transform: (!is_closed_form).then_some(TRANSFORM_TOLERANCE),
+        })
     }
 
-    fn check_supports(&self) -> Result<(), ModelError> {
-        if supports::affordable(&self.distribution) {
-            return Ok(());
+    /// The same by the transform, with this absolute error allowed in units of the loss, at any number of features. It
+    /// changes nothing for [`Output::Linear`].
+    ///
+    /// ```
+    /// use superposition_model::population::PopulationObjective;
+    /// use superposition_model::{Dimensions, FeatureDistribution, FeatureProbability, ToyModelConfig};
+    ///
+    /// let config = ToyModelConfig::new(Dimensions { n_features: 40, n_hidden: 2 });
+    /// let distribution = FeatureDistribution::new(40, &FeatureProbability::Same(0.01)).unwrap();
+    /// let objective = PopulationObjective::new(config, distribution, &[1.0; 40]).unwrap();
+    /// assert!(!objective.is_closed_form());
+    /// let objective = objective.by_transform(1e-6).unwrap();
+    /// let mut gradient = [0.0; 120];
+    /// let loss = objective.value_and_gradient(&[0.1; 120], &mut gradient);
+    /// assert!(loss.converged() && loss.n_nodes > 0);
+    /// ```
+    ///
+    /// # Errors
+    /// [`ModelError::LossTolerance`] if it is not finite and above 0.
+    pub fn by_transform(mut self, tolerance: f64) -> Result<Self, ModelError> {
+        if !(tolerance.is_finite() && tolerance > 0.0) {
+            return Err(ModelError::LossTolerance { value: tolerance });
         }
-        let (n_features, sets) = (self.distribution.n_features(), self.distribution.sets());
-        Err(ModelError::TooManySupports { n_features, sets })
+        if self.config.output != Output::Linear {
+            self.transform = Some(tolerance);
+        }
+        Ok(self)
+    }
+
+    /// Whether the loss is in closed form, not by the transform.
+    #[must_use]
+    pub fn is_closed_form(&self) -> bool {
+        self.transform.is_none()
     }
 
     /// Which toy model it is about.
@@ -141,7 +181,7 @@ impl PopulationObjective {
     #[must_use]
     #[track_caller]
     pub fn value(&self, parameters: &[f64]) -> PopulationLoss {
-        self.value_and_gradient(parameters, &mut vec![0.0; self.n_parameters()])
+        self.evaluate(parameters, None)
     }
 
     /// The expected loss, whose gradient it writes.
@@ -153,44 +193,62 @@ impl PopulationObjective {
     /// If `parameters` or `gradient` do not have the length of the layout.
     #[track_caller]
     pub fn value_and_gradient(&self, parameters: &[f64], gradient: &mut [f64]) -> PopulationLoss {
-        let expected = self.n_parameters();
-        for (name, found) in [
-            ("parameters", parameters.len()),
-            ("gradient", gradient.len()),
-        ] {
-            assert!(
-                found == expected,
-                "{name} has length {found}; it must have length {expected}"
-            );
-        }
+        self.check_length("gradient", gradient.len());
         gradient.fill(0.0);
+        self.evaluate(parameters, Some(gradient))
+    }
+
+    #[track_caller]
+    fn check_length(&self, name: &str, found: usize) {
+        let expected = self.n_parameters();
+        assert!(
+            found == expected,
+            "{name} has length {found}; it must have length {expected}"
+        );
+    }
+
+    #[track_caller]
+    fn evaluate(&self, parameters: &[f64], mut gradient: Option<&mut [f64]>) -> PopulationLoss {
         let n = self.config.dimensions.n_features;
         let m = self.config.dimensions.n_hidden;
-        let w = &parameters[self.layout.w.clone()];
-        let w_dec = &parameters[self.layout.w_dec.clone()];
-        let (mut value, mut error) = (0.0, 0.0);
+        let tolerance = self.transform.unwrap_or(TOLERANCE);
+        let mut total = PopulationLoss {
+            value: 0.0,
+            error: 0.0,
+            gradient_error: 0.0,
+            tolerance,
+            n_nodes: 0,
+        };
+        let output_tolerance = output_tolerance(tolerance, &self.importance);
         let mut by_g = vec![0.0; n];
         self.for_each_output(parameters, |weight, output| {
             by_g.fill(0.0);
-            let by_b = match self.config.output {
-                Output::Linear => {
-                    let (loss, by_b) = linear::loss(output, &self.distribution, &mut by_g);
-                    value += weight * loss;
-                    error += weight * loss * 8.0 * n as f64 * f64::EPSILON;
-                    by_b
-                }
-                Output::Relu => {
+            let (loss, by_b) = match (self.config.output, self.transform) {
+                (Output::Linear, _) => linear::loss(output, &self.distribution, &mut by_g),
+                (Output::Relu, None) => {
                     let activity = Activity::Distribution(&self.distribution);
-                    let (loss, by_b) = supports::loss(output, &activity, TOLERANCE, &mut by_g);
-                    value += weight * loss.value;
-                    error += weight * loss.error;
-                    by_b
+                    supports::loss(output, &activity, TOLERANCE, &mut by_g)
                 }
+                (Output::Relu, Some(_)) => {
+                    let tolerance = output_tolerance(self.importance[output.own]);
+                    let by_g = gradient.is_some().then_some(&mut by_g[..]);
+                    self.by_inversion(output, tolerance, by_g)
+                }
+            };
+            total.value += weight * loss.value;
+            total.error += weight * loss.error;
+            let slope_error = gradient.is_some().then_some(weight * loss.slope_error);
+            total.gradient_error = total.gradient_error.max(slope_error.unwrap_or(0.0));
+            total.n_nodes += loss.n_nodes;
+            let Some(gradient) = &mut gradient else {
+                return;
             };
             let j = output.own;
             if let Some(b) = self.layout.b.clone() {
                 gradient[b][j] = weight * by_b;
             }
+            let w = &parameters[self.layout.w.clone()];
+            let w_dec = &parameters[self.layout.w_dec.clone()];
             for (i, by_g) in by_g.iter().enumerate() {
                 for k in 0..m {
                     gradient[self.layout.w.start + i * m + k] += weight * by_g * w_dec[j * m + k];
@@ -198,16 +256,41 @@ impl PopulationObjective {
                 }
             }
         });
-        PopulationLoss {
-            value,
-            error: if value.is_finite() {
-                error
-            } else {
-                f64::INFINITY
-            },
-            tolerance: TOLERANCE,
-            n_nodes: 0,
+        if !total.value.is_finite() {
+            total.error = f64::INFINITY;
         }
+        total
+    }
+
+    /// The loss of an output and its derivative by the bias, 0 if none are asked for.
+    fn by_inversion(
+        &self,
+        output: &supports::Output<'_>,
+        tolerance: f64,
+        by_g: Option<&mut [f64]>,
+    ) -> (Part, f64) {
+        let &supports::Output { own, b, g } = output;
+        if !(b.is_finite() && g.iter().all(|g| g.is_finite())) {
+            let part = Part {
+                value: f64::NAN,
+                ..Part::default()
+            };
+            return (part, f64::NAN);
+        }
+        let Some(by_g) = by_g else {
+            let row = Row::new(own, b, g, &self.distribution);
+            return (output::relu(&row, tolerance, None), 0.0);
+        };
+        let largest = g.iter().fold(0.0_f64, |largest, g| largest.max(g.abs()));
+        let tiny = TINY * if largest > 0.0 { largest } else { 1.0 };
+        let g: Vec<f64> = g.iter().map(|&g| if g == 0.0 { tiny } else { g }).collect();
+        let row = Row::new(own, b, &g, &self.distribution);
+        let mut slopes = Slopes::new(&row);
+        let part = output::relu(&row, tolerance, Some(&mut slopes));
+        for (member, slope) in row.members.iter().zip(slopes.g) {
+            by_g[member.feature] = slope;
+        }
+        (part, slopes.b)
     }
 
     /// The parts of the loss by how many features are active: element k is the expectation where exactly k are, times
@@ -217,7 +300,7 @@ impl PopulationObjective {
     /// corners for independent features.
     ///
     /// # Errors
-    /// [`ModelError::TooManySupports`] if there are too many sets; for ReLU outputs there never are.
+    /// [`ModelError::TooManySupports`] if there are too many sets; those of which the loss is not in closed form, or more.
     ///
     /// # Panics
     /// If the number of parameters is another.
@@ -226,7 +309,10 @@ impl PopulationObjective {
     /// Elhage et al. 2022, *Toy Models of Superposition*, section 3, whose `$L_k$` are without the probability.
     #[track_caller]
     pub fn by_active(&self, parameters: &[f64]) -> Result<Vec<f64>, ModelError> {
-        self.check_supports()?;
+        if !supports::affordable(&self.distribution) {
+            let (n_features, sets) = (self.distribution.n_features(), self.distribution.sets());
+            return Err(ModelError::TooManySupports { n_features, sets });
+        }
         let n = self.config.dimensions.n_features;
         let mut parts = vec![0.0; n + 1];
         let mut by_g = vec![0.0; n];
@@ -251,6 +337,7 @@ impl PopulationObjective {
     /// Calls `f` with every output that counts, and the factor of its squared error in the loss.
     #[track_caller]
     fn for_each_output(&self, parameters: &[f64], mut f: impl FnMut(f64, &supports::Output<'_>)) {
+        self.check_length("parameters", parameters.len());
         let n = self.config.dimensions.n_features;
         let m = self.config.dimensions.n_hidden;
         let w = &parameters[self.layout.w.clone()];

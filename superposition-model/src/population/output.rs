@@ -1,6 +1,7 @@
 //! The loss of one output: levels of sizes, closed forms where they exist, else the transform.
 
 use super::row::{Moments, NO_LEVEL, Row};
+use super::slopes::Slopes;
 use super::transform;
 
 /// A part of a loss, and how far it may be off.
@@ -8,6 +9,8 @@ use super::transform;
 pub(super) struct Part {
     pub(super) value: f64,
     pub(super) error: f64,
+    /// The same of each derivative, where there are any.
+    pub(super) slope_error: f64,
     /// The sum of the absolute values of what was added up, which rounding is relative to.
     pub(super) scale: f64,
     pub(super) n_nodes: usize,
@@ -22,17 +25,20 @@ impl Part {
 
 /// `E z^2 - 2 E x z`.
 fn of_moments(moments: &Moments) -> f64 {
-    moments.z[2] - 2.0 * moments.x[1]
+    moments.dot(&Moments::LOSS)
 }
 
-/// `E (z - x)^2` of the output without ReLU.
-pub(super) fn linear(row: &Row) -> Part {
-    let moments = row.moments(0);
-    let mut part = Part::default();
-    part.add_exact(moments.z[2]);
-    part.add_exact(-2.0 * moments.x[1]);
-    part.add_exact(row.own.p / 3.0);
-    finish(row, part)
+/// What each output may be off by, as a function of its importance, for the mean over features to be within a tolerance.
+///
+/// Nodes grow with the root of the accuracy: the least of them meet the tolerance with errors of `I^(-2/3)`.
+pub(super) fn output_tolerance(tolerance: f64, importance: &[f64]) -> impl Fn(f64) -> f64 {
+    let roots: f64 = importance.iter().map(|&i| libm::cbrt(i)).sum();
+    // A little is left for rounding and for closed forms.
+    let of_all = 0.9 * tolerance * importance.len() as f64;
+    move |importance| {
+        let root = libm::cbrt(importance);
+        of_all / (roots * root * root)
+    }
 }
 
 /// `E (ReLU(z) - x)^2`.
@@ -40,7 +46,9 @@ pub(super) fn linear(row: &Row) -> Part {
 /// The distribution is cut by the size of the largest weight that is active. In the part of a level all smaller
 /// weights are noise that the largest smooths, so that the transform, on the scale of the level, decays; and where z
 /// cannot change its sign any more, all that is left is closed form.
-pub(super) fn relu(row: &Row, tolerance: f64) -> Part {
+///
+/// If `slopes` are asked for, the derivatives are added to them, each to the tolerance too.
+pub(super) fn relu(row: &Row, tolerance: f64, mut slopes: Option<&mut Slopes>) -> Part {
     let mut part = Part::default();
     part.add_exact(row.own.p / 3.0);
     let levels = row.levels();
@@ -54,6 +62,9 @@ pub(super) fn relu(row: &Row, tolerance: f64) -> Part {
         if least >= 0.0 {
             part.add_exact(of_moments(&below));
             part.scale += below.z[2] + 2.0 * below.x[1].abs();
+            if let Some(slopes) = &mut slopes {
+                slopes.add_moments(row, level, &Moments::LOSS);
+            }
             return finish(row, part);
         }
         let next = levels.get(k + 1).copied().unwrap_or(NO_LEVEL);
@@ -61,19 +72,33 @@ pub(super) fn relu(row: &Row, tolerance: f64) -> Part {
         below = row.moments(next);
         let (alone, alone_moments) = row.alone_part(level);
         part.add_exact(alone);
+        if let Some(slopes) = &mut slopes {
+            slopes.add_alone(row, level);
+        }
         let rest = all.minus(below).minus(alone_moments);
-        let bound = rest.z[0].max(0.0) * largest * largest + 2.0 * rest.x[0].max(0.0) * largest;
-        if bound < 0.01 * tolerance {
+        let (mass, x) = (rest.z[0].max(0.0), rest.x[0].max(0.0));
+        let bound = mass * largest * largest + 2.0 * x * largest;
+        let largest_slope = match &slopes {
+            Some(_) => 2.0 * (mass * largest + x),
+            None => 0.0,
+        };
+        if bound.max(largest_slope) < 0.01 * tolerance {
             part.error += bound;
+            part.slope_error += largest_slope;
         } else if !only_alone(row, level) {
-            let integral = transform::integral(row, level, rest, tolerance);
+            let levels = (level, next);
+            let integral = transform::integral(row, levels, rest, tolerance, slopes.as_deref_mut());
             part.value += integral.value;
             part.error += integral.error;
+            part.slope_error += integral.slope_error;
             part.scale += integral.scale;
             part.n_nodes += integral.n_nodes;
         }
     }
     part.add_exact(row.none_part());
+    if let Some(slopes) = &mut slopes {
+        slopes.add_none(row);
+    }
     finish(row, part)
 }
 

@@ -1,8 +1,8 @@
 //! The expected loss of a model at any number of features.
 
-use super::output::{self, Part};
+use super::output::{self, Part, output_tolerance};
 use super::row::Row;
-use super::two_features;
+use super::{linear, supports, two_features};
 use crate::{FeatureDistribution, ModelError, Output, ToyModel};
 
 /// The expected loss of a toy model over a distribution, and how far it may be off.
@@ -25,6 +25,9 @@ pub struct PopulationLoss {
     /// An estimate from above of the absolute error of `value`, rounding included; infinite where numbers left the
     /// range of f64.
     pub error: f64,
+    /// The same of each derivative by a bias or by an element of `$W_\mathrm{dec}^\top W$`, of which a derivative by W is
+    /// a sum; 0 where none were computed.
+    pub gradient_error: f64,
     /// The error asked for.
     pub tolerance: f64,
     /// At how many points transforms were evaluated, all outputs together: 0 where all of it is closed form.
@@ -150,26 +153,26 @@ impl ToyModel {
     ) -> PopulationLoss {
         let n = self.dimensions().n_features;
         let mut g = vec![0.0; n];
-        // Nodes grow with the root of the accuracy: the least of them meet the tolerance with errors of I^(-2/3).
-        let roots: f64 = importance.iter().map(|&i| libm::cbrt(f64::from(i))).sum();
+        let importance: Vec<f64> = importance.iter().map(|&i| i.into()).collect();
+        let output_tolerance = output_tolerance(tolerance, &importance);
         let (mut sum, mut error, mut n_nodes) = (0.0, 0.0, 0);
-        for (j, &importance) in importance.iter().enumerate() {
-            let importance = f64::from(importance);
+        for (own, &importance) in importance.iter().enumerate() {
             if importance == 0.0 {
                 continue;
             }
-            self.gram_row_into(j, &mut g);
-            let b = self.b().map_or(0.0, |b| f64::from(b[j]));
-            let row = || Row::new(j, b, &g, distribution);
+            self.gram_row_into(own, &mut g);
+            let b = self.b().map_or(0.0, |b| f64::from(b[own]));
             let part: Part = match (self.config().output, route) {
-                (Output::Linear, _) => output::linear(&row()),
+                (Output::Linear, _) => {
+                    let output = supports::Output { own, b, g: &g };
+                    linear::loss(&output, distribution, &mut vec![0.0; n]).0
+                }
                 (Output::Relu, Route::Shortest) if n == 2 => {
-                    two_features::relu(j, b, &g, distribution)
+                    two_features::relu(own, b, &g, distribution)
                 }
                 (Output::Relu, _) => {
-                    let root = libm::cbrt(importance);
-                    // A little is left for rounding and for closed forms.
-                    output::relu(&row(), 0.9 * tolerance * n as f64 / (roots * root * root))
+                    let row = Row::new(own, b, &g, distribution);
+                    output::relu(&row, output_tolerance(importance), None)
                 }
             };
             sum += importance * part.value;
@@ -184,6 +187,7 @@ impl ToyModel {
             } else {
                 f64::INFINITY
             },
+            gradient_error: 0.0,
             tolerance,
             n_nodes,
         }

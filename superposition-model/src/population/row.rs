@@ -13,6 +13,7 @@ const LEVEL_BITS: i32 = 4;
 /// A feature with an influence on z.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Member {
+    pub(super) feature: usize,
     pub(super) g: f64,
     /// 0 for the largest `$|g|$`, then up as they get smaller.
     pub(super) level: u32,
@@ -74,6 +75,24 @@ pub(super) struct Moments {
 }
 
 impl Moments {
+    /// What `E z^2 - 2 E x z` takes of each.
+    pub(super) const LOSS: Self = Self {
+        z: [0.0, 0.0, 1.0],
+        x: [0.0, -2.0],
+    };
+
+    pub(super) fn dot(&self, other: &Self) -> f64 {
+        let z: f64 = self.z.iter().zip(other.z).map(|(a, b)| a * b).sum();
+        let x: f64 = self.x.iter().zip(other.x).map(|(a, b)| a * b).sum();
+        z + x
+    }
+
+    pub(super) fn scaled(mut self, factor: f64) -> Self {
+        let all = self.z.iter_mut().chain(&mut self.x);
+        all.for_each(|moment| *moment *= factor);
+        self
+    }
+
     pub(super) fn minus(mut self, other: Self) -> Self {
         self.z.iter_mut().zip(other.z).for_each(|(a, b)| *a -= b);
         self.x.iter_mut().zip(other.x).for_each(|(a, b)| *a -= b);
@@ -122,7 +141,11 @@ impl Row {
                     row.own_member = Some(row.members.len());
                 }
                 let level = (libm::ilogb(largest / g.abs()) / LEVEL_BITS) as u32;
-                row.members.push(Member { g, level });
+                row.members.push(Member {
+                    feature: i,
+                    g,
+                    level,
+                });
             }
             let members = start_of_members..row.members.len();
             if members.is_empty() && set != own_set {
@@ -227,11 +250,15 @@ impl Row {
     /// The same where no member is active: z = b.
     pub(super) fn none_part(&self) -> f64 {
         let relu = self.b.max(0.0);
-        let none = match self.off_product {
+        self.none() * relu * relu - self.own_alone(NO_LEVEL) * relu
+    }
+
+    /// The probability that no member is active.
+    pub(super) fn none(&self) -> f64 {
+        match self.off_product {
             (product, 0) => product,
             _ => 0.0,
-        };
-        none * relu * relu - self.own_alone(NO_LEVEL) * relu
+        }
     }
 
     /// The moments where all active members are of level `level` or smaller in size.
@@ -274,7 +301,7 @@ impl Row {
     }
 
     /// Of 1, y and y^2, where y is what the block adds to z.
-    fn block_moments(&self, block: &Block, level: u32) -> [f64; 3] {
+    pub(super) fn block_moments(&self, block: &Block, level: u32) -> [f64; 3] {
         let members = &self.members[block.members.clone()];
         let mut moments = [block.off, 0.0, 0.0];
         match block.together {

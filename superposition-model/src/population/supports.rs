@@ -1,6 +1,7 @@
 //! The loss of one output in closed form, over every set of active features.
 
 use super::double::{Double, Number};
+use super::output::Part;
 use super::powers::{Factor, MAX_DEPTH, MAX_POWERS, Member, Powers, TOP, Tree};
 use crate::{FeatureDistribution, FeatureSets};
 
@@ -174,13 +175,6 @@ impl Activity<'_> {
     }
 }
 
-/// A loss and what it may be off by.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Bounded {
-    pub(super) value: f64,
-    pub(super) error: f64,
-}
-
 /// `$\mathrm E (\mathrm{ReLU}(z) - x)^2$` of the output. Its derivatives by g, and by b, are written.
 ///
 /// Rounding and the truncated series are bounded, so that what is cheapest and small enough can be chosen: which g
@@ -190,7 +184,7 @@ pub(super) fn loss(
     activity: &Activity<'_>,
     tolerance: f64,
     by_g: &mut [f64],
-) -> (Bounded, f64) {
+) -> (Part, f64) {
     let cases = activity.cases(output);
     let plan = Plan::best(output, &cases, f64::EPSILON);
     let enough = plan.value_error <= tolerance && plan.gradient_error <= GRADIENT_ERROR;
@@ -335,7 +329,7 @@ fn sum_cases<N: Number>(
     cases: &[Case],
     plan: Plan,
     by_g: &mut [f64],
-) -> (Bounded, f64) {
+) -> (Part, f64) {
     let zero = N::from(0.0);
     let mut gradient = vec![zero; output.g.len()];
     let (mut value, mut by_b) = (zero, zero);
@@ -355,11 +349,13 @@ fn sum_cases<N: Number>(
         *to = from.to_f64();
     }
     let value = (value + N::from(third)).to_f64();
-    let bounded = Bounded {
+    let part = Part {
         value,
         error: plan.value_error + 4.0 * f64::EPSILON * (value.abs() + third),
+        slope_error: plan.gradient_error,
+        ..Part::default()
     };
-    (bounded, by_b.to_f64())
+    (part, by_b.to_f64())
 }
 
 fn convert<N: Number>(factor: &Factor<f64>, small: f64) -> Factor<N> {

@@ -1,10 +1,14 @@
-//! The closed form of two features against the transform: neither knows of the other.
+//! Closed forms against the transform: neither knows of the other.
 
 use superposition_testkit::proptest::collection::vec;
 use superposition_testkit::proptest::prelude::*;
 use superposition_testkit::strategy;
 
+use super::output;
 use super::population_loss::Route;
+use super::row::Row;
+use super::slopes::Slopes;
+use super::supports::{self, Activity};
 use crate::{
     Coupling, Dimensions, FeatureDistribution, FeatureProbability, FeatureSets, ToyModel,
     ToyModelConfig,
@@ -83,5 +87,69 @@ fn relative_agreement() {
         let transform = route(Route::Transform, 1e-6 * exact);
         assert!(transform.converged());
         assert!((transform.value - exact).abs() <= 1e-6 * exact);
+    }
+}
+
+/// An output among up to six features.
+fn outputs() -> impl Strategy<Value = (FeatureDistribution, usize, f64, Vec<f64>)> {
+    let sets = prop_oneof![
+        3 => Just(FeatureSets::Independent),
+        1 => (2..4_usize).prop_map(|set_size| FeatureSets::Correlated { set_size }),
+        1 => (2..6_usize).prop_map(|set_size| FeatureSets::Anticorrelated { set_size }),
+    ];
+    (1..=6_usize, sets)
+        .prop_flat_map(|(n, sets)| {
+            let p = prop_oneof![6 => 0.001..=1.0, 1 => Just(0.0), 1 => Just(1.0)];
+            (vec(p, n), Just(sets), 0..n, weight(), vec(weight(), n))
+        })
+        .prop_map(|(mut p, sets, own, b, g)| {
+            match sets {
+                FeatureSets::Correlated { set_size } => {
+                    p.chunks_mut(set_size).for_each(|p| p.fill(p[0]));
+                }
+                FeatureSets::Anticorrelated { set_size } => p.chunks_mut(set_size).for_each(|p| {
+                    let each = p[0] / p.len() as f64;
+                    p.fill(each);
+                }),
+                FeatureSets::Independent => {}
+            }
+            let distribution =
+                FeatureDistribution::new(p.len(), &FeatureProbability::PerFeature(p));
+            let distribution = distribution.unwrap().with_sets(sets).unwrap();
+            (
+                distribution,
+                own,
+                b.into(),
+                g.into_iter().map(f64::from).collect(),
+            )
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+    #[test]
+    fn slopes_by_two_routes((distribution, own, b, mut g) in outputs(), digits in 3..10_i32) {
+        // Where z is 0 for values other than 0, there is a kink, of which weights that are next to nothing may see either
+        // side.
+        let least: f64 = if b.abs() < 1e-3 { 1e-3 } else { 1e-9 };
+        g.iter_mut().for_each(|g| *g = if *g < 0.0 { g.min(-least) } else { g.max(least) });
+        let tolerance = 10.0_f64.powi(-digits);
+        let mut by_g = vec![0.0; g.len()];
+        let output = supports::Output { own, b, g: &g };
+        let activity = Activity::Distribution(&distribution);
+        let (closed, by_b) = supports::loss(&output, &activity, 1e-12, &mut by_g);
+        let row = Row::new(own, b, &g, &distribution);
+        let mut slopes = Slopes::new(&row);
+        let part = output::relu(&row, tolerance, Some(&mut slopes));
+        prop_assert!(part.error <= tolerance);
+        // The closed form takes weights of 1e-9 for their series.
+        let allowed = part.slope_error + closed.slope_error + 2e-9;
+        let off = (slopes.b - by_b).abs();
+        prop_assert!(off <= allowed, "by b {} and {by_b}: {off:e}, {part:?}", slopes.b);
+        for (member, slope) in row.members.iter().zip(&slopes.g) {
+            let expected = by_g[member.feature];
+            let off = (slope - expected).abs();
+            prop_assert!(off <= allowed, "{member:?} {slope} and {expected}: {off:e}, {part:?}");
+        }
     }
 }

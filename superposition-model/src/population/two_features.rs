@@ -62,6 +62,7 @@ pub(super) fn relu(own: usize, b: f64, g: &[f64], distribution: &FeatureDistribu
         value: terms.iter().sum(),
         error: 32.0 * f64::EPSILON * scale,
         scale,
+        slope_error: 0.0,
         n_nodes: 0,
     }
 }

@@ -190,22 +190,45 @@ fn one_active_feature_at_a_time() {
     );
 }
 
+/// Beyond closed forms the parts are not known, the loss and its gradient are.
 #[test]
-fn too_many_sets() {
+fn many_features() {
     for (n, sets) in [
         (14, FeatureSets::Independent),
         (12, FeatureSets::Correlated { set_size: 2 }),
         (100, FeatureSets::Anticorrelated { set_size: 2 }),
     ] {
         let distribution = same(n, 0.1).with_sets(sets).unwrap();
-        let found = PopulationObjective::new(config(n, 2), distribution.clone(), &vec![1.0; n]);
+        let objective =
+            PopulationObjective::new(config(n, 2), distribution.clone(), &vec![1.0; n]).unwrap();
+        assert!(!objective.is_closed_form());
         let expected = ModelError::TooManySupports {
             n_features: n,
             sets,
         };
-        assert_eq!(found.unwrap_err(), expected);
+        let parameters: Vec<f64> = (0..3 * n).map(|i| (i as f64).sin() / 2.0).collect();
+        assert_eq!(objective.by_active(&parameters).unwrap_err(), expected);
+        let mut gradient = vec![0.0; 3 * n];
+        let loss = objective.value_and_gradient(&parameters, &mut gradient);
+        assert!(loss.converged() && loss.gradient_error < 1e-9, "{loss:?}");
+        let model =
+            ToyModel::new(config(n, 2), parameters.iter().map(|&x| x as f32).collect()).unwrap();
+        let again = model
+            .population_loss(&distribution, &vec![1.0; n], 1e-9)
+            .unwrap();
+        // The parameters rounded to f32.
+        assert_close(again.value, loss.value, Tolerance::relative(1e-7));
+        let value = |start: &[f64]| {
+            let at = [start, &parameters[start.len()..]].concat();
+            objective.value(&at).value
+        };
+        let finite = finite_difference(value, &parameters[..20], 1e-4);
+        for (gradient, finite) in gradient.iter().zip(finite) {
+            assert!((gradient - finite).abs() < 1e-6, "{gradient} {finite}");
+        }
         let linear = config(n, 2).with_output(Output::Linear);
         let linear = PopulationObjective::new(linear, distribution, &vec![1.0; n]).unwrap();
-        assert_eq!(linear.by_active(&vec![0.1; 3 * n]).unwrap_err(), expected);
+        assert!(linear.is_closed_form());
+        assert_eq!(linear.by_active(&parameters).unwrap_err(), expected);
     }
 }
