@@ -65,8 +65,6 @@ fn what_is_wrong_and_what_would_be_right() {
     let folder = Folder::new();
     let optimum = |more: &str| folder.run(&format!("optimum {more}"));
     optimum("--n-features 2 --n-hidden 1").fails(2, &["--feature-probability", "--sparsity"]);
-    optimum("--n-features 30 --n-hidden 5 --feature-probability 0.1")
-        .fails(2, &["too many sets", "13 independent features"]);
     optimum("--n-features 2 --n-hidden 1 --feature-probability 1.5")
         .fails(2, &["1.5", "within 0 and 1"]);
     optimum("--n-features 2 --n-hidden 0 --feature-probability 0.5").fails(2, &["n_hidden is 0"]);

@@ -8,7 +8,7 @@ use superposition_io::{Matrix, Orientation, ReadLimits, TensorFile, Values};
 use superposition_model::population::PopulationObjective;
 use superposition_model::{
     Bias, Coupling, Dimensions, FeatureDistribution, FeatureProbability, FeatureSets, Importance,
-    ModelError, Output, ToyModel, ToyModelConfig,
+    ModelError, Output, ToyModelConfig,
 };
 
 use crate::LabError;
@@ -137,7 +137,7 @@ struct Weights {
 /// parts with the probability, which sum to the loss.
 ///
 /// The loss is in closed form for up to 13 independent features, and any number of which one is active at a time, of
-/// the f64 values of the file; beyond it is that of [`ToyModel::population_loss`], of values rounded to f32.
+/// the f64 values of the file; beyond it is by the transform ([`PopulationObjective`]), to `loss_error`.
 ///
 /// # Errors
 /// The file cannot be read; a tensor is missing, has another shape, or a value that is not finite; the options do not
@@ -183,11 +183,9 @@ pub fn loss_of_file(path: &Path, options: &LossOptions) -> Result<LossDocument, 
         None => Coupling::Tied,
     });
     let parameters = weights.flat();
-    let exact = match PopulationObjective::new(config, distribution.clone(), &importance) {
-        Ok(objective) => Some(objective),
-        Err(ModelError::TooManySupports { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
+    let objective =
+        |importance: &[f64]| PopulationObjective::new(config, distribution.clone(), importance);
+    let whole = objective(&importance)?;
     let p = distribution.feature_probability();
     let variance = |p: f64| p / 3.0 - p * p / 4.0;
     let nothing: Vec<f64> = p
@@ -199,33 +197,23 @@ pub fn loss_of_file(path: &Path, options: &LossOptions) -> Result<LossDocument, 
     for (j, &nothing) in nothing.iter().enumerate() {
         let mut alone = vec![0.0; n];
         alone[j] = importance[j];
-        let loss = match &exact {
-            Some(_) => {
-                PopulationObjective::new(config, distribution.clone(), &alone)?.value(&parameters)
-            }
-            None => {
-                let rounded = parameters.iter().map(|&x| x as f32).collect();
-                let weights: Vec<f32> = alone.iter().map(|&i| i as f32).collect();
-                let tolerance = (ACCURACY * nothing / n as f64).max(f64::MIN_POSITIVE);
-                ToyModel::new(config, rounded)?.population_loss(
-                    &distribution,
-                    &weights,
-                    tolerance,
-                )?
-            }
-        };
+        let mut alone = objective(&alone)?;
+        if !alone.is_closed_form() {
+            let tolerance = (ACCURACY * nothing / n as f64).max(f64::MIN_POSITIVE);
+            alone = alone.by_transform(tolerance)?;
+        }
+        let loss = alone.value(&parameters);
         feature_loss.push(loss.value * n as f64);
         error += loss.error;
     }
     let loss_sum: f64 = feature_loss.iter().sum();
-    let (by_active, by_active_reason) =
-        match exact.as_ref().map(|exact| exact.by_active(&parameters)) {
-            Some(Ok(parts)) => (Some(active_parts(parts, &distribution)), None),
-            _ => (
-                None,
-                Some("there are too many sets of active features to go through"),
-            ),
-        };
+    let (by_active, by_active_reason) = match whole.by_active(&parameters) {
+        Ok(parts) => (Some(active_parts(parts, &distribution)), None),
+        Err(_) => (
+            None,
+            Some("there are too many sets of active features to go through"),
+        ),
+    };
     let one = OneActive::new(&weights, output, &importance);
     Ok(LossDocument {
         schema: "superposition/loss/v1",
@@ -252,7 +240,7 @@ pub fn loss_of_file(path: &Path, options: &LossOptions) -> Result<LossDocument, 
 }
 
 impl Weights {
-    /// Laid out as the parameters of a [`ToyModel`].
+    /// Laid out as the parameters of a toy model.
     fn flat(&self) -> Vec<f64> {
         let mut flat = Vec::new();
         for w in [Some(&self.w), self.w_dec.as_ref()].into_iter().flatten() {

@@ -181,7 +181,7 @@ pub struct BasinSummary {
 
 /// Finds the lowest expected loss of a toy model, from random starts and from polytopes with a name.
 ///
-/// The loss is exact (`PopulationObjective`), so are the optima, to about ten digits. Beside the random starts of
+/// The loss is exact (`PopulationObjective`), so are the optima, to about ten digits where it is in closed form. Beside the random starts of
 /// [`superposition_train::optimum::optimum()`] there are the sums of figures of the catalogue that span the hidden
 /// space (`Polytope`), with as many features as fit, at most 48 of them. The result is the best found, not a proof.
 ///
@@ -200,7 +200,7 @@ pub struct BasinSummary {
 /// ```
 ///
 /// # Errors
-/// A value of the recipe is wrong, or n is too large for an exact loss: the error says what would be affordable.
+/// A value of the recipe is wrong.
 pub fn find_optimum(
     recipe: &OptimumRecipe,
     threads: NonZeroUsize,

@@ -6,6 +6,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use superposition_model::faer::Mat;
+use superposition_model::population::PopulationObjective;
 use superposition_model::sae::{SaeConfig, SaeDimensions, SparseAutoencoder};
 use superposition_model::{
     Dimensions, FeatureDistribution, FeatureProbability, Importance, Initialization, SparseBatch,
@@ -43,6 +44,44 @@ fn toy_model(c: &mut Criterion) {
     group.bench_function(BenchmarkId::new("loss_and_gradient", &sizes), |b| {
         b.iter(|| model.loss_and_gradient_into(x.as_ref(), &importance, &mut gradient));
     });
+    group.finish();
+}
+
+/// Value and gradient of the expected loss, in closed form and by the transform.
+fn population_objective(c: &mut Criterion) {
+    let mut group = c.benchmark_group("population_objective");
+    for (n, m, tolerance) in [
+        (5, 2, None),
+        (8, 2, None),
+        (8, 2, Some(1e-8)),
+        (20, 5, Some(1e-8)),
+        (size(80, 21), 20, Some(1e-8)),
+    ] {
+        let config = ToyModelConfig::new(Dimensions {
+            n_features: n,
+            n_hidden: m,
+        });
+        let directions = Initialization::Normal {
+            std: 1.0 / (m as f64).sqrt(),
+        };
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let model = ToyModel::random(config, directions, &mut rng).expect("valid sizes");
+        let mut parameters: Vec<f64> = model.parameters().iter().map(|&x| x.into()).collect();
+        parameters[n * m..].fill(-0.05);
+        let distribution =
+            FeatureDistribution::new(n, &FeatureProbability::Same(0.1)).expect("valid probability");
+        let objective = PopulationObjective::new(config, distribution, &vec![1.0; n]);
+        let mut objective = objective.expect("valid importance");
+        let mut route = "closed form".to_owned();
+        if let Some(tolerance) = tolerance {
+            objective = objective.by_transform(tolerance).expect("valid tolerance");
+            route = format!("transform to {tolerance:e}");
+        }
+        let mut gradient = vec![0.0; parameters.len()];
+        group.bench_function(BenchmarkId::new(route, format!("n={n},m={m}")), |b| {
+            b.iter(|| objective.value_and_gradient(&parameters, &mut gradient));
+        });
+    }
     group.finish();
 }
 
@@ -113,6 +152,7 @@ criterion_group!(
     benches,
     toy_model,
     population_loss,
+    population_objective,
     sampling,
     sparse_autoencoder
 );

@@ -2,11 +2,13 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
+use superposition_model::population::PopulationObjective;
 use superposition_model::{
     FeatureDistribution, FeatureProbability, FeatureSets, Initialization, ToyModel,
 };
+use superposition_testkit::oracle::finite_difference;
 use superposition_testkit::strategy;
-use superposition_testkit::tolerance::{Tolerance, assert_close};
+use superposition_testkit::tolerance::{Tolerance, assert_close, widen};
 
 use super::{polygon, random, same};
 use crate::support::{config, rng};
@@ -85,10 +87,36 @@ fn errors_hold_on_random_models() {
     }
 }
 
+/// The mean loss over samples, and its standard error.
+fn sampled(
+    model: &ToyModel,
+    distribution: &FeatureDistribution,
+    importance: &[f32],
+    batch_size: usize,
+    seed: u64,
+) -> (f64, f64) {
+    let n_batches = 60;
+    let mut rng = rng(seed);
+    let losses: Vec<f64> = (0..n_batches)
+        .map(|_| {
+            let x = distribution.sample(batch_size, &mut rng);
+            model.loss(x.as_ref(), importance)
+        })
+        .collect();
+    let mean = losses.iter().sum::<f64>() / f64::from(n_batches);
+    let squares: f64 = losses
+        .iter()
+        .map(|loss| (loss - mean) * (loss - mean))
+        .sum();
+    (
+        mean,
+        (squares / f64::from(n_batches * (n_batches - 1))).sqrt(),
+    )
+}
+
 /// 4 sigmas, of fewer samples than the full run of the example `population_loss` (10^7 for each of 50 models).
 #[test]
 fn samples_agree() {
-    let (n_batches, batch_size) = (60, 1000);
     for index in 0..20 {
         let (model, distribution) = random(index, 100.0);
         let n = model.dimensions().n_features;
@@ -97,22 +125,8 @@ fn samples_agree() {
             .population_loss(&distribution, &importance, 1e-8)
             .unwrap()
             .value;
-        let mut rng = rng(5000 + index);
-        let losses: Vec<f64> = (0..n_batches)
-            .map(|_| {
-                model.loss(
-                    distribution.sample(batch_size, &mut rng).as_ref(),
-                    &importance,
-                )
-            })
-            .collect();
-        let mean = losses.iter().sum::<f64>() / n_batches as f64;
-        let squares = losses
-            .iter()
-            .map(|loss| (loss - mean) * (loss - mean))
-            .sum::<f64>();
-        let standard_error = (squares / (n_batches * (n_batches - 1)) as f64).sqrt();
-        let tolerance = Tolerance::statistical(4.0, standard_error);
+        let (mean, error) = sampled(&model, &distribution, &importance, 1000, 5000 + index);
+        let tolerance = Tolerance::statistical(4.0, error);
         assert_close(mean, expected, tolerance);
         // The control: a bias that is off by a little more than the noise shows.
         let mut other = model.clone();
@@ -123,6 +137,48 @@ fn samples_agree() {
             .unwrap()
             .value;
         assert!(!tolerance.accepts(mean, shifted), "model {index}");
+    }
+}
+
+/// The closed form of up to 8 features by the transform, by samples, and its gradient by differences.
+#[test]
+fn two_hundred_configurations() {
+    for index in 0..200 {
+        let (model, distribution) = random(10_000 + index, 8.0);
+        let n = model.dimensions().n_features;
+        let importance: Vec<f32> = (0..n).map(|i| 1.0 / (1.0 + i as f32)).collect();
+        let objective =
+            PopulationObjective::new(*model.config(), distribution.clone(), &widen(&importance))
+                .unwrap();
+        assert!(objective.is_closed_form());
+        let parameters = widen(model.parameters());
+        let mut gradient = vec![0.0; parameters.len()];
+        let closed = objective.value_and_gradient(&parameters, &mut gradient);
+
+        let reference = objective.clone().by_transform(1e-9).unwrap();
+        let mut by_transform = vec![0.0; parameters.len()];
+        let transform = reference.value_and_gradient(&parameters, &mut by_transform);
+        let off = (closed.value - transform.value).abs();
+        assert!(closed.error < 1e-11, "{index}: {closed:?}");
+        assert!(off <= closed.error + transform.error, "{index}: {off:e}");
+
+        let value = |at: &[f64]| objective.value(at).value;
+        let finite = finite_difference(value, &parameters, 1e-6);
+        for (k, &slope) in gradient.iter().enumerate() {
+            assert!(
+                (slope - finite[k]).abs() <= 1e-6,
+                "{index}: {slope} {}",
+                finite[k]
+            );
+            assert!(
+                (slope - by_transform[k]).abs() <= 1e-6,
+                "{index}: {slope} {}",
+                by_transform[k]
+            );
+        }
+
+        let (mean, error) = sampled(&model, &distribution, &importance, 200, 6000 + index);
+        assert_close(mean, closed.value, Tolerance::statistical(4.0, error));
     }
 }
 
