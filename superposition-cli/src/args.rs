@@ -8,7 +8,7 @@ use superposition_lab::analysis::MatchMethod;
 use superposition_lab::io::DictionaryFormat;
 use superposition_lab::{DecoderNorms, FileFormat, Orientation};
 
-use crate::exact_args::{LossArgs, OptimumArgs, PhaseDiagramArgs};
+use crate::exact_args::{LandscapeArgs, LossArgs, OptimumArgs, PhaseDiagramArgs};
 use crate::progress::Verbosity;
 use crate::recipe_args::RecipeArgs;
 use crate::reproduce_args::ReproduceArgs;
@@ -36,6 +36,7 @@ pub(crate) enum Command {
     Sweep(SweepArgs),
     Reproduce(ReproduceArgs),
     Optimum(OptimumArgs),
+    Landscape(LandscapeArgs),
     Loss(LossArgs),
     PhaseDiagram(PhaseDiagramArgs),
     Completions(CompletionsArgs),

@@ -1,8 +1,9 @@
-//! Flags of the commands about exact losses: `optimum`, `loss` and `phase-diagram`.
+//! Flags of the commands about exact losses: `optimum`, `landscape`, `loss` and `phase-diagram`.
 
 use std::path::PathBuf;
 
 use clap::Args;
+use superposition_lab::Along;
 use superposition_lab::model::{FeatureSets, Importance, Initialization};
 
 use crate::args::{CommonArgs, Side, ThreadArgs};
@@ -10,13 +11,24 @@ use crate::recipe_args::{OutputArg, ProbabilityArgs, parse_initialization};
 
 /// Find the lowest expected loss of a toy model, without samples
 ///
-/// Descends on the exact loss from random starts and from every sum of named polytopes that fits, and lists the basins found: their loss, their geometry, whether they are minima or saddles. The lowest is the best found of so many starts, not proven lowest. The exact loss is for up to 13 independent features, any number of which one is active at a time, and linear outputs.
+/// Descends on the exact loss from random starts and from every sum of named polytopes that fits, and lists the basins found: their loss, their geometry, whether they are minima or saddles. The lowest is the best found of so many starts, not proven lowest. The loss is in closed form for up to 13 independent features, any number of which one is active at a time, and linear outputs; beyond, it is an integral computed to --tolerance.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   superposition optimum --n-features 2 --n-hidden 1 --feature-probability 0.5 --json
   superposition optimum --n-features 5 --n-hidden 2 --sparsity 0.95
   superposition optimum --n-features 6 --n-hidden 2 --feature-probability 0.1 --sets correlated:2 --importance geometric:0.9 --starts 100")]
 pub(crate) struct OptimumArgs {
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+    #[command(flatten)]
+    pub(crate) threads: ThreadArgs,
+}
+
+// The model, its task, and how minima are looked for. No doc comment: clap would print it as the command's.
+#[derive(Args, Debug)]
+pub(crate) struct SearchArgs {
     /// Features n
     #[arg(long, value_name = "N")]
     pub(crate) n_features: usize,
@@ -49,6 +61,49 @@ pub(crate) struct OptimumArgs {
     /// How random starts are drawn: xavier, or normal:STD
     #[arg(long, value_name = "INIT", value_parser = parse_initialization)]
     pub(crate) init: Option<Initialization>,
+    /// What losses may be off by where they are not in closed form, mean over features [default: 1e-8]
+    #[arg(long, value_name = "ERROR")]
+    pub(crate) tolerance: Option<f64>,
+}
+
+/// Follow the minima of a toy model along a parameter of its task, and find where the lowest changes
+///
+/// Looks for minima at several places of the range, follows each to both ends, and prints which is lowest where, where losses cross and whether the model jumps there. With --out: the figure (SVG), the document (JSON) with W and b of every point, and the report.
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:
+  superposition landscape --n-features 5 --n-hidden 2 --along p --from 0.01 --to 0.9 --out landscape
+  superposition landscape --n-features 5 --n-hidden 2 --feature-probability 0.05 --along p:0 --from 0.005 --to 0.1
+  superposition landscape --n-features 3 --n-hidden 2 --feature-probability 0.5 --along importance:2 --from 0.1 --to 10 --json")]
+pub(crate) struct LandscapeArgs {
+    #[command(flatten)]
+    pub(crate) search: SearchArgs,
+    /// What changes: p (probability of all features), p:I (of feature I, counted from 0) or importance:I
+    #[arg(long, value_name = "WHAT")]
+    pub(crate) along: Along,
+    /// The lowest value
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) from: f64,
+    /// The highest value
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) to: f64,
+    /// Equal steps, not equal ratios
+    #[arg(long)]
+    pub(crate) linear: bool,
+    /// Steps from one end to the other, at least [default: 50]
+    #[arg(long, value_name = "K")]
+    pub(crate) steps: Option<usize>,
+    /// Places at which minima are looked for, both ends among them [default: 5]
+    #[arg(long, value_name = "K")]
+    pub(crate) anchors: Option<usize>,
+    /// How many of the lowest minima of each place are followed [default: 3]
+    #[arg(long, value_name = "K")]
+    pub(crate) minima: Option<usize>,
+    /// Folder for the figure, the document and the report
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace what is in the folder
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
     #[command(flatten)]

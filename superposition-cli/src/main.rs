@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Compare(args) => commands::compare::run(args),
         Command::Sweep(args) => commands::sweep::run(args),
         Command::Reproduce(args) => commands::reproduce::run(args),
+        Command::Landscape(args) => commands::landscape::run(args),
         Command::Optimum(args) => commands::optimum::run(args),
         Command::Loss(args) => commands::loss::run(args),
         Command::PhaseDiagram(args) => commands::phase_diagram::run(args),

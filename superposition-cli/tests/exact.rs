@@ -1,4 +1,4 @@
-//! `optimum` and `loss` as a user runs them.
+//! `optimum`, `landscape` and `loss` as a user runs them.
 
 mod support;
 
@@ -57,6 +57,46 @@ fn text_reports() {
     let run = folder.run("loss model.safetensors --quiet").succeeds();
     for words in ["interference", "feature benefit", "active", "By feature"] {
         assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+    }
+}
+
+#[test]
+fn a_landscape() {
+    let folder = Folder::new();
+    let line = "landscape --n-features 2 --n-hidden 1 --feature-probability 0.3 --along importance:1 --from 0.1 --to 10 --starts 3 --anchors 3 --steps 10";
+    let run = folder.run(&format!("{line} --out land")).succeeds();
+    for words in [
+        "1 digon",
+        "importance of feature 1",
+        "figure (SVG)",
+        "Lowest",
+    ] {
+        assert!(run.stdout.contains(words), "{words}: {}", run.stdout);
+    }
+    assert!(run.stderr.contains("following minima"), "{}", run.stderr);
+    for file in ["landscape.json", "landscape.svg", "report.txt"] {
+        assert!(folder.path("land").join(file).exists(), "{file}");
+    }
+    folder
+        .run(&format!("{line} --out land"))
+        .fails(1, &["--force"]);
+    let json = folder
+        .run(&format!("{line} --json --quiet"))
+        .succeeds()
+        .json();
+    assert_eq!(json["recipe"]["along"]["importance_of"], 1);
+    let start = "landscape --n-features 2 --n-hidden 1 --from 0.1 --to 0.5";
+    for (more, words) in [
+        ("--along q", "importance:I"),
+        ("--along p --sparsity 0.9", "leave out"),
+        ("--along importance:1", "--feature-probability"),
+        (
+            "--along p:2 --feature-probability 0.1",
+            "a feature of the model",
+        ),
+        ("--along p --anchors 1", "two anchors"),
+    ] {
+        folder.run(&format!("{start} {more}")).fails(2, &[words]);
     }
 }
 

@@ -30,6 +30,7 @@ mod file_format;
 mod firing;
 mod inspect;
 mod labels;
+mod landscape;
 mod samples;
 mod sampling;
 
@@ -66,6 +67,10 @@ pub use firing::{DEAD_FIRING_RATE, read_firing_rates};
 pub use history::{History, HistoryRow, Tracker};
 pub use inspect::{TensorsDocument, list_tensors};
 pub use labels::read_labels;
+pub use landscape::{
+    Along, LandscapeBranch, LandscapeDocument, LandscapePoint, LandscapeRecipe, LandscapeStretch,
+    LandscapeTransition, TransitionKind, find_landscape,
+};
 pub use model_file::{RECIPE_KEY, read_model, write_model};
 pub use optimum::{BasinSummary, OptimumDocument, OptimumRecipe, find_optimum};
 pub use phase_diagram::{

@@ -14,8 +14,8 @@ use superposition_model::{
     ParameterLayout, ToyModelConfig,
 };
 use superposition_train::optimum::{
-    Basin, CriticalPoint, Curvature, MinimizeStop, OptimumOptions, OptimumProgress, Symmetry,
-    optimum,
+    Basin, CriticalPoint, Curvature, MinimizeOptions, MinimizeStop, Optimum, OptimumOptions,
+    OptimumProgress, Symmetry, optimum,
 };
 
 use crate::{LabError, TOY_MIN_NORM, toy_polytope_options};
@@ -46,6 +46,9 @@ pub struct OptimumRecipe {
     pub importance: Importance,
     /// Starts, seed and tolerances.
     pub search: OptimumOptions,
+    /// What losses that are not in closed form may be off by, mean over features: 1e-8. Descents then end at a gradient
+    /// of ten times this.
+    pub transform_tolerance: f64,
 }
 
 impl OptimumRecipe {
@@ -58,6 +61,7 @@ impl OptimumRecipe {
             sets: FeatureSets::Independent,
             importance: Importance::Uniform,
             search: OptimumOptions::default(),
+            transform_tolerance: 1e-8,
         }
     }
 
@@ -82,6 +86,13 @@ impl OptimumRecipe {
         self
     }
 
+    /// The same with this [`transform_tolerance`](Self::transform_tolerance).
+    #[must_use]
+    pub fn with_transform_tolerance(mut self, transform_tolerance: f64) -> Self {
+        self.transform_tolerance = transform_tolerance;
+        self
+    }
+
     /// The same with another search.
     #[must_use]
     pub fn with_search(mut self, search: OptimumOptions) -> Self {
@@ -92,18 +103,29 @@ impl OptimumRecipe {
     /// The expected loss as a function of the parameters.
     ///
     /// # Errors
-    /// A value is wrong, or there are too many sets of active features for an exact loss; the error says the limit.
+    /// A value is wrong.
     pub fn objective(&self) -> Result<PopulationObjective, LabError> {
         self.model.validate()?;
         let n = self.model.dimensions.n_features;
         let distribution =
             FeatureDistribution::new(n, &self.feature_probability)?.with_sets(self.sets)?;
         let importance = self.importance.weights_f64(n)?;
-        Ok(PopulationObjective::new(
-            self.model,
-            distribution,
-            &importance,
-        )?)
+        let objective = PopulationObjective::new(self.model, distribution, &importance)?;
+        Ok(if objective.is_closed_form() {
+            objective
+        } else {
+            objective.by_transform(self.transform_tolerance)?
+        })
+    }
+
+    /// Where descents on an objective of this recipe end.
+    pub(crate) fn minimize(&self, objective: &PopulationObjective) -> MinimizeOptions {
+        let minimize = self.search.minimize;
+        if objective.is_closed_form() {
+            return minimize;
+        }
+        let least = 10.0 * self.transform_tolerance;
+        minimize.with_gradient_tolerance(minimize.gradient_tolerance.max(least))
     }
 }
 
@@ -207,25 +229,8 @@ pub fn find_optimum(
     observe: &(dyn Fn(&OptimumProgress) -> ControlFlow<()> + Sync),
 ) -> Result<OptimumDocument, LabError> {
     let objective = recipe.objective()?;
-    let symmetry = Symmetry::new(
-        recipe.model,
-        objective.distribution(),
-        objective.importance(),
-    )?;
-    let named = match recipe.model.output {
-        Output::Relu => tegum_products(recipe.model.dimensions),
-        // The optimum of a linear model is a subspace, not a figure.
-        Output::Linear => Vec::new(),
-    };
-    let given: Vec<Vec<f64>> = named.iter().map(|parts| start(parts, &objective)).collect();
-    let found = optimum(
-        &objective,
-        &symmetry,
-        &given,
-        &recipe.search,
-        threads,
-        observe,
-    )?;
+    let named = tegum_products(recipe.model);
+    let found = search(recipe, &objective, &named, threads, observe)?;
     let basins = found
         .basins
         .iter()
@@ -249,6 +254,26 @@ pub fn find_optimum(
         basins,
         interrupted: found.interrupted,
     })
+}
+
+/// The basins of an objective, from random starts and from these sums of polytopes.
+pub(crate) fn search(
+    recipe: &OptimumRecipe,
+    objective: &PopulationObjective,
+    named: &[Vec<Polytope>],
+    threads: NonZeroUsize,
+    observe: &(dyn Fn(&OptimumProgress) -> ControlFlow<()> + Sync),
+) -> Result<Optimum, LabError> {
+    let symmetry = Symmetry::new(
+        recipe.model,
+        objective.distribution(),
+        objective.importance(),
+    )?;
+    let given: Vec<Vec<f64>> = named.iter().map(|parts| start(parts, objective)).collect();
+    let options = recipe.search.with_minimize(recipe.minimize(objective));
+    Ok(optimum(
+        objective, &symmetry, &given, &options, threads, observe,
+    )?)
 }
 
 impl BasinSummary {
@@ -284,7 +309,7 @@ impl BasinSummary {
 }
 
 /// The components of the represented features in words.
-fn geometry(w: MatRef<'_, f64>) -> Result<String, LabError> {
+pub(crate) fn geometry(w: MatRef<'_, f64>) -> Result<String, LabError> {
     if n_represented(w, TOY_MIN_NORM) == 0 {
         return Ok("nothing".to_owned());
     }
@@ -297,12 +322,16 @@ pub(crate) fn rows(w: MatRef<'_, f64>) -> Vec<Vec<f64>> {
     (0..w.nrows()).map(row).collect()
 }
 
-/// The sums of figures that span m dimensions, or that use up the features.
-fn tegum_products(dimensions: Dimensions) -> Vec<Vec<Polytope>> {
+/// The sums of figures that span m dimensions, or that use up the features; none of linear models, whose optimum is a
+/// subspace, not a figure.
+pub(crate) fn tegum_products(model: ToyModelConfig) -> Vec<Vec<Polytope>> {
+    if model.output == Output::Linear {
+        return Vec::new();
+    }
     let Dimensions {
         n_features: n,
         n_hidden: m,
-    } = dimensions;
+    } = model.dimensions;
     let mut figures = vec![
         Polytope::Icosahedron,
         Polytope::SquareAntiprism,

@@ -21,6 +21,8 @@ use superposition_testkit::tolerance::{Tolerance, assert_close};
 
 #[path = "documents/exact.rs"]
 mod exact;
+#[path = "documents/landscape.rs"]
+mod landscape;
 #[path = "documents/phases.rs"]
 mod phases;
 

@@ -10,8 +10,8 @@ use superposition_model::{
 use superposition_testkit::golden;
 use superposition_testkit::tolerance::{Tolerance, assert_all_close, assert_close};
 use superposition_train::optimum::{
-    BranchPoint, BranchStop, CriticalPoint, FollowOptions, Objective, Optimum, OptimumOptions,
-    Symmetry, crossing, follow, optimum,
+    BranchPoint, BranchStop, CriticalPoint, FollowOptions, MinimizeOptions, MinimizeStop,
+    Objective, Optimum, OptimumOptions, Symmetry, crossing, follow, minimize, optimum,
 };
 
 struct Problem {
@@ -99,6 +99,27 @@ fn the_optimum_of_a_rare_pair_by_its_series() {
         );
         assert_close(b[0], 5.0 * p * p / 48.0, Tolerance::absolute(p * p * p));
     }
+}
+
+/// The same minimum by the other route to loss and gradient.
+#[test]
+fn the_transform_leads_to_the_pentagon_too() {
+    let objective = Problem::new(5, 2, 0.05)
+        .objective()
+        .by_transform(1e-10)
+        .unwrap();
+    let turn = |i: usize| 2.0 * std::f64::consts::PI * i as f64 / 5.0;
+    let directions = (0..5).flat_map(|i| [turn(i).cos(), turn(i).sin()]);
+    let start: Vec<f64> = directions.chain([-0.1; 5]).collect();
+    let options = MinimizeOptions::default().with_gradient_tolerance(1e-8);
+    let found = minimize(&objective, &start, &options, &mut |_| {
+        ControlFlow::Continue(())
+    });
+    assert_eq!(found.stop, MinimizeStop::Converged);
+    assert_close(5.0 * found.value, 0.008_903_6, Tolerance::absolute(1e-7));
+    let (norms, b) = norms_and_biases(&found.x, 5, 2);
+    assert_all_close(&norms, &[1.134_62; 5], Tolerance::absolute(1e-5));
+    assert_all_close(b, &[-0.246_33; 5], Tolerance::absolute(1e-5));
 }
 
 #[test]

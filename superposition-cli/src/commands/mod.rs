@@ -5,6 +5,7 @@ pub(crate) mod analyze;
 pub(crate) mod compare;
 pub(crate) mod completions;
 pub(crate) mod explore;
+pub(crate) mod landscape;
 pub(crate) mod loss;
 pub(crate) mod optimum;
 pub(crate) mod phase_diagram;

@@ -3,11 +3,11 @@
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use superposition_lab::model::{Bias, Coupling, Dimensions, ToyModelConfig};
+use superposition_lab::model::{Bias, Coupling, Dimensions, FeatureProbability, ToyModelConfig};
 use superposition_lab::report::optimum_report;
 use superposition_lab::{OptimumRecipe, find_optimum};
 
-use crate::exact_args::OptimumArgs;
+use crate::exact_args::{OptimumArgs, SearchArgs};
 use crate::failure::Failure;
 use crate::interrupt;
 use crate::output::{print, print_json, terminal_style, to_json};
@@ -15,7 +15,7 @@ use crate::progress::Progress;
 use crate::recipe_args::set;
 
 pub(crate) fn run(args: &OptimumArgs) -> Result<(), Failure> {
-    let recipe = recipe(args)?;
+    let recipe = recipe(&args.search, args.search.probability.get()?)?;
     recipe
         .objective()
         .map_err(|error| Failure::Usage(error.into()))?;
@@ -50,7 +50,11 @@ pub(crate) fn run(args: &OptimumArgs) -> Result<(), Failure> {
     }
 }
 
-fn recipe(args: &OptimumArgs) -> Result<OptimumRecipe, Failure> {
+/// The recipe of the flags, with this feature probability.
+pub(super) fn recipe(
+    args: &SearchArgs,
+    feature_probability: Option<FeatureProbability>,
+) -> Result<OptimumRecipe, Failure> {
     let mut model = ToyModelConfig::new(Dimensions {
         n_features: args.n_features,
         n_hidden: args.n_hidden,
@@ -63,13 +67,14 @@ fn recipe(args: &OptimumArgs) -> Result<OptimumRecipe, Failure> {
         model.coupling = Coupling::Untied;
     }
     let mut recipe = OptimumRecipe::new(model);
-    recipe.feature_probability = args.probability.get()?.ok_or_else(|| {
+    recipe.feature_probability = feature_probability.ok_or_else(|| {
         Failure::Usage(anyhow::anyhow!(
             "how often is a feature active? Give --feature-probability P or --sparsity S"
         ))
     })?;
     set(&mut recipe.sets, args.sets);
     set(&mut recipe.importance, args.importance.clone());
+    set(&mut recipe.transform_tolerance, args.tolerance);
     set(&mut recipe.search.n_starts, args.starts);
     set(&mut recipe.search.seed, args.seed);
     set(&mut recipe.search.initialization, args.init);

@@ -4,7 +4,7 @@ use superposition_train::optimum::CriticalPoint;
 use superposition_viz::{Headline, Summary, SummaryTable, TextStyle, summary_report};
 
 use super::{number, optional, pair, percent};
-use crate::{BasinSummary, LossDocument, OptimumDocument};
+use crate::{BasinSummary, LossDocument, OptimumDocument, OptimumRecipe};
 
 /// The report of an optimum.
 #[must_use]
@@ -14,7 +14,7 @@ pub fn optimum_report(document: &OptimumDocument, style: &TextStyle) -> String {
     let mut summary = Summary::new(format!("The lowest loss of {n} features in {m} dimensions"));
     let named = document.named_starts.len();
     summary.configuration = vec![
-        pair("feature probability", probability(document)),
+        pair("feature probability", probability(&document.recipe)),
         pair("sets", document.recipe.sets.to_string()),
         pair("importance", document.recipe.importance.to_string()),
         pair(
@@ -64,13 +64,13 @@ pub fn optimum_report(document: &OptimumDocument, style: &TextStyle) -> String {
 }
 
 /// A number in seven digits: losses of basins differ in the later ones.
-fn precise(value: f64) -> String {
+pub(super) fn precise(value: f64) -> String {
     superposition_viz::format_number(value, 7)
 }
 
-fn probability(document: &OptimumDocument) -> String {
+pub(super) fn probability(recipe: &OptimumRecipe) -> String {
     use superposition_model::FeatureProbability;
-    match &document.recipe.feature_probability {
+    match &recipe.feature_probability {
         FeatureProbability::Same(p) => number(*p),
         FeatureProbability::PerFeature(all) => all
             .iter()

@@ -300,8 +300,12 @@ impl Branch {
     }
 
     /// The point with the parameter nearest to this.
+    ///
+    /// # Panics
+    /// If the branch has no points.
+    #[must_use]
     #[track_caller]
-    fn nearest(&self, parameter: f64) -> &BranchPoint {
+    pub fn nearest(&self, parameter: f64) -> &BranchPoint {
         let distance = |point: &BranchPoint| (point.parameter - parameter).abs();
         self.points
             .iter()
