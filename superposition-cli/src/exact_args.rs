@@ -7,7 +7,7 @@ use superposition_lab::Along;
 use superposition_lab::model::{FeatureSets, Importance, Initialization};
 
 use crate::args::{CommonArgs, Side, ThreadArgs};
-use crate::recipe_args::{OutputArg, ProbabilityArgs, parse_initialization};
+use crate::recipe_args::{OutputArg, ProbabilityArgs};
 
 /// Find the lowest expected loss of a toy model, without samples
 ///
@@ -59,7 +59,7 @@ pub(crate) struct SearchArgs {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// How random starts are drawn: xavier, or normal:STD
-    #[arg(long, value_name = "INIT", value_parser = parse_initialization)]
+    #[arg(long, value_name = "INIT")]
     pub(crate) init: Option<Initialization>,
     /// What losses may be off by where they are not in closed form, mean over features [default: 1e-8]
     #[arg(long, value_name = "ERROR")]

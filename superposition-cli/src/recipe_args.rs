@@ -1,7 +1,7 @@
 //! Flags that change a recipe. There are no defaults here: a flag that is not given leaves the
 //! preset's value.
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use superposition_lab::Recipe;
 use superposition_lab::model::{
@@ -56,13 +56,13 @@ pub(crate) struct RecipeArgs {
     #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
     clip_norm: Option<f64>,
     /// Learning rate over the steps: constant, linear:LAST or cosine:LAST (LAST: the factor of the last step)
-    #[arg(long, value_name = "SCHEDULE", value_parser = parse_decay)]
+    #[arg(long, value_name = "SCHEDULE")]
     schedule: Option<Decay>,
     /// Steps of linear warm-up
     #[arg(long, value_name = "STEPS")]
     warmup: Option<usize>,
     /// Initial weights: xavier, or normal:STD
-    #[arg(long, value_name = "INIT", value_parser = parse_initialization)]
+    #[arg(long, value_name = "INIT")]
     init: Option<Initialization>,
     /// Stop after the first step whose batch loss is below this
     #[arg(long, value_name = "LOSS", allow_negative_numbers = true)]
@@ -194,27 +194,4 @@ fn parse_probability(text: &str) -> anyhow::Result<FeatureProbability> {
         1 => FeatureProbability::Same(numbers.remove(0)),
         _ => FeatureProbability::PerFeature(numbers),
     })
-}
-
-fn parse_decay(text: &str) -> anyhow::Result<Decay> {
-    match text.split_once(':') {
-        None if text == "constant" => Ok(Decay::Constant),
-        Some(("linear", last)) => Ok(Decay::Linear {
-            last: parse_number(last)?,
-        }),
-        Some(("cosine", last)) => Ok(Decay::Cosine {
-            last: parse_number(last)?,
-        }),
-        _ => bail!("expected constant, linear:LAST or cosine:LAST"),
-    }
-}
-
-pub(crate) fn parse_initialization(text: &str) -> anyhow::Result<Initialization> {
-    match text.split_once(':') {
-        None if text == "xavier" => Ok(Initialization::XavierNormal),
-        Some(("normal", std)) => Ok(Initialization::Normal {
-            std: parse_number(std)?,
-        }),
-        _ => bail!("expected xavier or normal:STD"),
-    }
 }

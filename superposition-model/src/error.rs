@@ -151,6 +151,12 @@ pub enum ModelError {
         /// What about it is wrong.
         reason: String,
     },
+    /// A text names no initialization.
+    #[error("'{text}' is no initialization; write xavier or normal:STD")]
+    InitializationText {
+        /// The text.
+        text: String,
+    },
     /// An expected loss is asked for set by set of active features, and there are too many.
     #[error(
         "there are too many sets of active features to go through all of {n_features} {sets} features; the limit is \

@@ -1,5 +1,7 @@
 //! How parameters start.
 
+use std::str::FromStr;
+
 use rand::Rng;
 
 use crate::{Dimensions, ModelError};
@@ -16,6 +18,15 @@ use crate::{Dimensions, ModelError};
 /// let mut rng = ChaCha8Rng::seed_from_u64(0);
 /// let zeros = ToyModel::random(config, Initialization::Normal { std: 0.0 }, &mut rng).unwrap();
 /// assert!(zeros.parameters().iter().all(|&value| value == 0.0));
+/// ```
+///
+/// As text (`FromStr`): `xavier` or `normal:STD`.
+///
+/// ```
+/// use superposition_model::Initialization;
+///
+/// assert_eq!("normal:0.5".parse(), Ok(Initialization::Normal { std: 0.5 }));
+/// assert!("normal".parse::<Initialization>().is_err());
 /// ```
 ///
 /// # References
@@ -65,6 +76,21 @@ impl Initialization {
             Ok(value)
         } else {
             Err(ModelError::StandardDeviation { value })
+        }
+    }
+}
+
+impl FromStr for Initialization {
+    type Err = ModelError;
+
+    fn from_str(text: &str) -> Result<Self, ModelError> {
+        let std = text.strip_prefix("normal:");
+        match std.map(|std| std.trim().parse()) {
+            Some(Ok(std)) => Ok(Self::Normal { std }),
+            None if text == "xavier" => Ok(Self::XavierNormal),
+            _ => Err(ModelError::InitializationText {
+                text: text.to_owned(),
+            }),
         }
     }
 }

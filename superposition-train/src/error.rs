@@ -111,6 +111,12 @@ pub enum TrainError {
         /// The text.
         text: String,
     },
+    /// A text names no decay of the learning rate.
+    #[error("'{text}' is no schedule; use constant, linear:LAST or cosine:LAST")]
+    DecayText {
+        /// The text.
+        text: String,
+    },
     /// An activation is NaN or infinite.
     #[error("activations[{row}, {column}] is {value}; every activation must be finite")]
     NotFinite {

@@ -1,8 +1,19 @@
 //! Learning rates that change over a training.
 
+use std::str::FromStr;
+
 use crate::TrainError;
 
 /// How the learning rate falls after the warm-up, as a fraction of [`AdamConfig::learning_rate`](crate::AdamConfig).
+///
+/// As text (`FromStr`): `constant`, `linear:LAST` or `cosine:LAST`.
+///
+/// ```
+/// use superposition_train::Decay;
+///
+/// assert_eq!("cosine:0".parse::<Decay>(), Ok(Decay::Cosine { last: 0.0 }));
+/// assert!("cosine".parse::<Decay>().is_err());
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
@@ -20,6 +31,25 @@ pub enum Decay {
         /// The factor of the last step: finite, at least 0.
         last: f64,
     },
+}
+
+impl FromStr for Decay {
+    type Err = TrainError;
+
+    fn from_str(text: &str) -> Result<Self, TrainError> {
+        let (name, last) = match text.split_once(':') {
+            Some((name, last)) => (name, last.trim().parse().ok()),
+            None => (text, None),
+        };
+        match (name, last) {
+            ("constant", None) if text == name => Ok(Self::Constant),
+            ("linear", Some(last)) => Ok(Self::Linear { last }),
+            ("cosine", Some(last)) => Ok(Self::Cosine { last }),
+            _ => Err(TrainError::DecayText {
+                text: text.to_owned(),
+            }),
+        }
+    }
 }
 
 /// The factor by which the learning rate of each step is multiplied: a linear warm-up, then a decay.
