@@ -4,16 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
-use superposition_analysis::faer::{Mat, MatRef};
 use superposition_analysis::{
     CompareOptions, Comparison, CosineSign, MatchMethod, MatchedPair, Matching, Metric,
     NullQuantiles, Score, Verdict, compare,
 };
-use superposition_io::Values;
 
-use crate::dictionary::{Dictionary, read_dictionary};
-use crate::reading::mat_from_rows;
-use crate::{AnalyzeOptions, LabError, Orientation};
+use crate::{AnalyzeOptions, Directions, LabError};
 
 /// The JSON document of `superposition compare`.
 #[derive(Clone, Debug, Serialize)]
@@ -169,21 +165,31 @@ pub fn compare_files(
     b: (&Path, &AnalyzeOptions),
     options: &CompareOptions,
 ) -> Result<ComparisonDocument, LabError> {
-    let first = read_dictionary(a.0, a.1)?;
-    let second = read_dictionary(b.0, b.1)?;
-    let ((n_first, m_first), (n_second, m_second)) = (first.shape(), second.shape());
-    if n_first != n_second && m_first != m_second {
+    let (a, b) = (Directions::read(a.0, a.1)?, Directions::read(b.0, b.1)?);
+    compare_directions(&a, &b, options)
+}
+
+/// As [`compare_files`], of directions from anywhere.
+///
+/// # Errors
+/// An option out of range, or both the numbers of features and of hidden dimensions differ, so that nothing can be compared.
+pub fn compare_directions(
+    a: &Directions,
+    b: &Directions,
+    options: &CompareOptions,
+) -> Result<ComparisonDocument, LabError> {
+    let ([n_a, m_a], [n_b, m_b]) = (a.shape(), b.shape());
+    if n_a != n_b && m_a != m_b {
         return Err(LabError::NothingToCompare {
-            left: a.0.display().to_string(),
-            n_left: [n_first, m_first],
-            right: b.0.display().to_string(),
-            n_right: [n_second, m_second],
+            left: a.name.clone(),
+            n_left: [n_a, m_a],
+            right: b.name.clone(),
+            n_right: [n_b, m_b],
         });
     }
-    let min_norm = [first.min_norm, second.min_norm];
+    let min_norm = [a.min_norm, b.min_norm];
     let options = options.with_matching(options.matching.with_min_norm(min_norm));
-    let (first, second) = (directions(first), directions(second));
-    let comparison = compare(first.as_ref(), second.as_ref(), &options)?;
+    let comparison = compare(a.w.as_ref(), b.w.as_ref(), &options)?;
     let matching = comparison.matching.as_ref().map(|found| MatchingSummary {
         method: found.method,
         sign: options.matching.sign,
@@ -209,18 +215,4 @@ pub fn compare_files(
         shared_cosine: options.matching.shared_cosine,
         comparison,
     })
-}
-
-/// W, m x n, in f64.
-fn directions(dictionary: Dictionary) -> Mat<f64> {
-    let matrix = &dictionary.matrix;
-    let (rows, cols) = (matrix.n_rows, matrix.n_cols);
-    let stored = match &matrix.values {
-        Values::F32(values) => mat_from_rows(values, rows, cols),
-        Values::F64(values) => mat_from_rows(values, rows, cols),
-    };
-    match dictionary.features {
-        Orientation::Columns => stored,
-        Orientation::Rows => MatRef::transpose(stored.as_ref()).to_owned(),
-    }
 }

@@ -10,7 +10,7 @@ use superposition_analysis::{
     ActiveSets, Activity, AnalysisOptions, DictionaryReport, FeatureRow, Features, Real,
     StreamProgress, analyze, center, cosines, layer_summary,
 };
-use superposition_io::{Matrix, Orientation, ReadLimits, TensorFile};
+use superposition_io::{Orientation, ReadLimits, TensorFile};
 
 use crate::LabError;
 use crate::autoencoder::{
@@ -21,7 +21,7 @@ use crate::dictionary_reading::{DictionaryReading, ReadingOptions, read_more};
 use crate::dictionary_stream::{analyze_in_blocks, estimate_of};
 use crate::feature_table::{ColumnValues, FeatureTable, geometry_table};
 use crate::file_format::{FileFormat, FormatDecision, Found, find_dictionary};
-use crate::firing::{DEAD_FIRING_RATE, firing_rates, read_firing_rates};
+use crate::firing::{DEAD_FIRING_RATE, check_dead, firing_rates, is_dead, masked, rates_of};
 use crate::labels::labels_of;
 use crate::samples::{SampleSource, same_count};
 
@@ -286,10 +286,6 @@ pub struct ControlSummary {
     pub geometry: DictionaryReport,
 }
 
-fn is_dead(rate: f64) -> bool {
-    rate < DEAD_FIRING_RATE
-}
-
 /// Reads a matrix of directions from a file and analyses it.
 ///
 /// `path` may be the folder of a program whose format is known; see [`TensorFile::open_dictionary`].
@@ -321,21 +317,13 @@ pub fn analyze_file_observed<B>(
     let found = find_dictionary(&file, options)?;
     let n_features = found.shape().1;
     let labels = labels_of(options.labels.as_deref(), n_features)?;
-    let mut rates = None;
     let layout = found.layout.as_ref();
-    if let Some(name) = layout.and_then(|layout| layout.firing_rates.as_ref()) {
-        rates = Some(firing_rates(&file, name, n_features)?);
-    }
-    if let Some(path) = &options.firing_rates {
-        rates = Some(read_firing_rates(path, n_features)?);
-    }
-    if options.dead == DeadFeatures::Mask && rates.is_none() {
-        return Err(LabError::Option {
-            name: "what becomes of dead features",
-            value: "mask".to_owned(),
-            expected: "firing rates are needed to know them: give a file of them",
-        });
-    }
+    let stored_rates = layout.and_then(|layout| layout.firing_rates.as_ref());
+    let stored_rates = stored_rates
+        .map(|name| firing_rates(&file, name, n_features))
+        .transpose()?;
+    let rates = rates_of(options, n_features)?.or(stored_rates);
+    check_dead(options, rates.as_deref())?;
     let estimate = estimate_of(&found, options)?;
     let inputs = Inputs {
         file: &file,
@@ -359,7 +347,13 @@ pub fn analyze_file_observed<B>(
     };
     let control = match &options.control {
         None => None,
-        Some(control) => match analyze_control(path, &geometry, control, options, observe)? {
+        Some(control) => match analyze_control(
+            &path.display().to_string(),
+            &geometry,
+            control,
+            options,
+            observe,
+        )? {
             ControlFlow::Continue(control) => Some(control),
             ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
         },
@@ -400,9 +394,7 @@ impl Inputs<'_> {
 
     /// Which directions are set to zero.
     pub(crate) fn masked(&self) -> Option<Vec<bool>> {
-        let rates = self.rates?;
-        let is_masked = self.options.dead == DeadFeatures::Mask;
-        is_masked.then(|| rates.iter().map(|rate| is_dead(*rate)).collect())
+        masked(self.options, self.rates)
     }
 }
 
@@ -429,15 +421,8 @@ fn analyze_in_memory(path: &Path, inputs: &Inputs<'_>) -> Result<Analyzed, LabEr
             |i, x| if masked[i] { 0.0 } else { x },
         );
     }
-    let active = match &options.activations {
-        Some(source) => Some(active_sets(path, n_features, source)?),
-        None => None,
-    };
-    let activity = match (&active, rates) {
-        (Some(sets), _) => Activity::Samples(sets),
-        (None, Some(rates)) => Activity::Rates(rates),
-        (None, None) => Activity::Unknown,
-    };
+    let active = active_sets(&path.display().to_string(), n_features, options)?;
+    let activity = activity_of(active.as_ref(), rates);
     let analyzed = with_view!(&matrix, features, |w| analyze_view(
         w,
         activity,
@@ -450,23 +435,39 @@ fn analyze_in_memory(path: &Path, inputs: &Inputs<'_>) -> Result<Analyzed, LabEr
     })
 }
 
-/// The features active in every sample of a file.
-fn active_sets(
-    path: &Path,
+/// The features active in every sample of the file of activations, if the options name one.
+pub(crate) fn active_sets(
+    dictionary: &str,
     n_features: usize,
-    source: &SampleSource,
-) -> Result<ActiveSets, LabError> {
+    options: &AnalyzeOptions,
+) -> Result<Option<ActiveSets>, LabError> {
+    let Some(source) = &options.activations else {
+        return Ok(None);
+    };
     let (_, activations) = source.read()?;
     same_count(
         "features",
-        (&path.display().to_string(), n_features),
+        (dictionary, n_features),
         (&source.path.display().to_string(), activations.nrows()),
     )?;
-    Ok(ActiveSets::from_activations(activations.as_ref(), 0.0)?)
+    let sets = ActiveSets::from_activations(activations.as_ref(), 0.0)?;
+    Ok(Some(sets))
+}
+
+/// What is known of how often features are active together.
+pub(crate) fn activity_of<'a>(
+    sets: Option<&'a ActiveSets>,
+    rates: Option<&'a [f64]>,
+) -> Activity<'a> {
+    match (sets, rates) {
+        (Some(sets), _) => Activity::Samples(sets),
+        (None, Some(rates)) => Activity::Rates(rates),
+        (None, None) => Activity::Unknown,
+    }
 }
 
 /// None without features.
-fn summarize_firing(rates: Vec<f64>, dead: DeadFeatures) -> Option<FiringSummary> {
+pub(crate) fn summarize_firing(rates: Vec<f64>, dead: DeadFeatures) -> Option<FiringSummary> {
     Some(FiringSummary {
         rate: Quantiles::of(&rates)?,
         dead_below: DEAD_FIRING_RATE,
@@ -477,8 +478,8 @@ fn summarize_firing(rates: Vec<f64>, dead: DeadFeatures) -> Option<FiringSummary
 }
 
 /// Analyses the control of a dictionary, of which it must have the shape.
-fn analyze_control<B>(
-    path: &Path,
+pub(crate) fn analyze_control<B>(
+    dictionary: &str,
     geometry: &DictionaryReport,
     control: &Path,
     options: &AnalyzeOptions,
@@ -493,7 +494,7 @@ fn analyze_control<B>(
         ControlFlow::Continue(document) => document,
         ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
     };
-    let (here, there) = (path.display().to_string(), control.display().to_string());
+    let there = control.display().to_string();
     for (what, n, n_control) in [
         (
             "features",
@@ -502,7 +503,7 @@ fn analyze_control<B>(
         ),
         ("dimensions", geometry.n_hidden, document.geometry.n_hidden),
     ] {
-        same_count(what, (&here, n), (&there, n_control))?;
+        same_count(what, (dictionary, n), (&there, n_control))?;
     }
     Ok(ControlFlow::Continue(Box::new(ControlSummary {
         tensor: document.tensor,
@@ -521,7 +522,7 @@ pub(crate) struct Analyzed {
     pub(crate) reading: DictionaryReading,
 }
 
-fn analyze_view<T: Real>(
+pub(crate) fn analyze_view<T: Real>(
     w: MatRef<'_, T>,
     activity: Activity<'_>,
     options: &AnalyzeOptions,
@@ -566,35 +567,5 @@ fn analyze_columns<T: Real>(
         cosines,
         autoencoder: None,
         reading,
-    })
-}
-
-/// A matrix whose orientation is known.
-pub(crate) struct Dictionary {
-    pub(crate) matrix: Matrix,
-    pub(crate) features: Orientation,
-    pub(crate) min_norm: f64,
-}
-
-impl Dictionary {
-    /// (features, hidden dimensions).
-    pub(crate) fn shape(&self) -> (usize, usize) {
-        match self.features {
-            Orientation::Rows => (self.matrix.n_rows, self.matrix.n_cols),
-            Orientation::Columns => (self.matrix.n_cols, self.matrix.n_rows),
-        }
-    }
-}
-
-pub(crate) fn read_dictionary(
-    path: &Path,
-    options: &AnalyzeOptions,
-) -> Result<Dictionary, LabError> {
-    let file = TensorFile::open_dictionary(path, &options.limits)?;
-    let found = find_dictionary(&file, options)?;
-    Ok(Dictionary {
-        matrix: found.matrix.read()?,
-        features: found.features,
-        min_norm: found.min_norm,
     })
 }

@@ -73,19 +73,13 @@ pub(crate) fn estimate_of(
     let stored = if found.matrix.dtype() == "F64" { 8 } else { 4 };
     let (m_wide, n_wide) = (m as u64, n as u64);
     let matrix = |bytes: u64| m_wide.saturating_mul(n_wide).saturating_mul(bytes);
-    let centered = options.centering == Centering::Mean;
-    let element = if centered { 8 } else { stored };
-    // The view of columns that are not contiguous is copied, and so is a centred matrix.
-    let copied = centered || found.features == Orientation::Columns;
-    let mut in_memory = analysis_memory((m, n), element, analysis).saturating_add(if copied {
-        matrix(stored as u64)
-    } else {
-        0
-    });
+    let is_contiguous = found.features == Orientation::Rows;
+    let mut in_memory = memory_of((m, n), stored, is_contiguous, options);
     if found.layout.as_ref().is_some_and(|l| l.encoder.is_some()) {
         // Before the analysis the encoder is beside the decoder.
         in_memory = in_memory.max(matrix(2 * stored as u64));
     }
+    let element = element_bytes(stored, options);
     let plan = |memory| StreamPlan::new((m, n), element, &StreamOptions::new(*analysis, memory));
     let stream = if in_memory > memory {
         Some(plan(memory)?)
@@ -116,13 +110,39 @@ pub(crate) fn estimate_of(
     })
 }
 
+/// Bytes of an element as it is analysed, of so many as it is stored.
+fn element_bytes(stored: usize, options: &AnalyzeOptions) -> usize {
+    match options.centering {
+        Centering::None => stored,
+        Centering::Mean => 8,
+    }
+}
+
+/// Bytes that the analysis of an m x n matrix takes in memory, the matrix included.
+pub(crate) fn memory_of(
+    (m, n): (usize, usize),
+    stored: usize,
+    is_contiguous: bool,
+    options: &AnalyzeOptions,
+) -> u64 {
+    let analysis = analysis_memory((m, n), element_bytes(stored, options), &options.analysis);
+    // The view of columns that are not contiguous is copied, and so is a centred matrix.
+    let is_copied = options.centering == Centering::Mean || !is_contiguous;
+    let copy = (m as u64)
+        .saturating_mul(n as u64)
+        .saturating_mul(stored as u64);
+    analysis.saturating_add(if is_copied { copy } else { 0 })
+}
+
 /// Everything that can be had of a matrix that is read in blocks.
 pub(crate) fn analyze_in_blocks<B>(
     inputs: &Inputs<'_>,
     estimate: &AnalysisEstimate,
     observe: &mut dyn FnMut(StreamProgress) -> ControlFlow<B>,
 ) -> Result<ControlFlow<B, Analyzed>, LabError> {
-    refuse_the_rest(inputs, estimate)?;
+    let is_deflated = !inputs.found.matrix.has_random_access();
+    let memory = (estimate.memory, estimate.in_memory);
+    refuse_the_rest(inputs.options, is_deflated, memory)?;
     let name = inputs.found.matrix.name();
     let result = if inputs.found.matrix.dtype() == "F64" {
         analyze_columns::<f64, B>(inputs, estimate.memory, observe)
@@ -144,8 +164,11 @@ fn of_tensor(name: &str, error: LabError) -> LabError {
 }
 
 /// What needs the matrix in memory.
-fn refuse_the_rest(inputs: &Inputs<'_>, estimate: &AnalysisEstimate) -> Result<(), LabError> {
-    let options = inputs.options;
+pub(crate) fn refuse_the_rest(
+    options: &AnalyzeOptions,
+    is_deflated: bool,
+    (memory, needed): (u64, u64),
+) -> Result<(), LabError> {
     let refused = [
         (
             options.reading.null.is_some(),
@@ -168,7 +191,7 @@ fn refuse_the_rest(inputs: &Inputs<'_>, estimate: &AnalysisEstimate) -> Result<(
             "weight it by --firing-rates",
         ),
         (
-            !inputs.found.matrix.has_random_access(),
+            is_deflated,
             "a deflated member of an npz archive cannot be read in blocks as often as that takes",
             "store it as it is: numpy.savez, or an .npy file",
         ),
@@ -177,8 +200,8 @@ fn refuse_the_rest(inputs: &Inputs<'_>, estimate: &AnalysisEstimate) -> Result<(
         None => Ok(()),
         Some((_, what, instead)) => Err(LabError::NotStreamed {
             what,
-            memory: estimate.memory,
-            needed: estimate.in_memory,
+            memory,
+            needed,
             instead,
         }),
     }
@@ -292,25 +315,35 @@ fn analyze_columns<T: Real + Float, B>(
     };
     Ok(match analyzed {
         ControlFlow::Break(value) => ControlFlow::Break(value),
-        ControlFlow::Continue((geometry, activity)) => ControlFlow::Continue(Analyzed {
-            reading: DictionaryReading::of_report(&geometry, activity),
-            geometry,
-            spectrum: None,
-            cosines: None,
+        ControlFlow::Continue(geometry) => ControlFlow::Continue(Analyzed {
             autoencoder,
+            ..Analyzed::in_blocks(geometry)
         }),
     })
 }
 
-/// The report, and interference weighted by firing rates.
-type Geometry = (DictionaryReport, Option<ActivityInterference>);
+impl Analyzed {
+    /// What there is of a matrix that is read in blocks.
+    pub(crate) fn in_blocks((geometry, activity): Geometry) -> Self {
+        Self {
+            reading: DictionaryReading::of_report(&geometry, activity),
+            geometry,
+            spectrum: None,
+            cosines: None,
+            autoencoder: None,
+        }
+    }
+}
 
-fn analyze_source<S: ColumnSource<Error = LabError>, B>(
+/// The report, and interference weighted by firing rates.
+pub(crate) type Geometry = (DictionaryReport, Option<ActivityInterference>);
+
+pub(crate) fn analyze_source<S: ColumnSource, B>(
     source: &mut S,
     rates: Option<&[f64]>,
     options: &StreamOptions,
     observe: &mut dyn FnMut(StreamProgress) -> ControlFlow<B>,
-) -> Result<ControlFlow<B, Geometry>, LabError> {
+) -> Result<ControlFlow<B, Geometry>, S::Error> {
     let geometry = match analyze_stream(source, options, &mut *observe)? {
         ControlFlow::Continue(geometry) => geometry,
         ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use serde::Serialize;
 use superposition_analysis::faer::{Mat, MatRef};
+use superposition_analysis::{Real, check_finite};
 use superposition_io::{Matrix, Orientation, ReadLimits, TensorFile, Values};
 use superposition_model::population::PopulationObjective;
 use superposition_model::{
@@ -11,9 +12,11 @@ use superposition_model::{
     ModelError, Output, ToyModelConfig,
 };
 
-use crate::LabError;
-use crate::autoencoder::check_matrix;
+use crate::autoencoder::{check_matrix, with_view};
+use crate::dictionary_matrix::{NAME, columns_are_features, of_array};
+use crate::directions::in_f64;
 use crate::model_file::recipe_of;
+use crate::{LabError, Recipe};
 
 /// The error asked of the loss where it is not in closed form, relative to that of representing nothing.
 const ACCURACY: f64 = 1e-8;
@@ -146,27 +149,89 @@ pub fn loss_of_file(path: &Path, options: &LossOptions) -> Result<LossDocument, 
     let file = TensorFile::open(path, &ReadLimits::default())?;
     let recipe = recipe_of(&file).ok().flatten();
     let weights = read_weights(&file, options, recipe.is_some())?;
+    loss_of(weights, recipe.as_ref(), options)
+}
+
+/// As [`loss_of_file`], of W in memory, with the rows and columns that its owner gives it, and a bias, if there is one.
+///
+/// ```
+/// use superposition_lab::analysis::from_rows;
+/// use superposition_lab::model::FeatureProbability;
+/// use superposition_lab::{LossOptions, Orientation, loss_of_matrix};
+///
+/// // One feature, always active, in one dimension, of norm 1: x' = x.
+/// let mut options = LossOptions::default();
+/// options.features = Some(Orientation::Rows);
+/// options.feature_probability = Some(FeatureProbability::Same(1.0));
+/// let document = loss_of_matrix(from_rows(&[1.0], 1, 1), None, &options).unwrap();
+/// assert_eq!(document.loss, 0.0);
+/// ```
+///
+/// # Errors
+/// The options do not say the orientation or the feature probability, or are of files; the bias is not one number for
+/// each feature; a value is not finite or out of range.
+pub fn loss_of_matrix<T: Real>(
+    w: MatRef<'_, T>,
+    b: Option<&[f64]>,
+    options: &LossOptions,
+) -> Result<LossDocument, LabError> {
+    let features = options
+        .features
+        .ok_or_else(|| LabError::UnknownOrientation {
+            tensor: NAME.to_owned(),
+            n_rows: w.nrows(),
+            n_cols: w.ncols(),
+        })?;
+    let w = columns_are_features(w, features);
+    check_finite(w).map_err(of_array)?;
+    if let Some(b) = b {
+        check_bias(b, w.ncols())?;
+    }
+    let of_files = [&options.tensor, &options.bias].into_iter().flatten();
+    let instance = options.instance.map(|instance| instance.to_string());
+    if let Some(value) = of_files.chain(&instance).next() {
+        return Err(LabError::Option {
+            name: "tensor, bias or instance",
+            value: value.clone(),
+            expected: "these say what to read in a file, and must be left out for weights in memory",
+        });
+    }
+    let weights = Weights {
+        tensor: NAME.to_owned(),
+        w: in_f64(w),
+        w_dec: None,
+        b: b.map(<[f64]>::to_vec),
+    };
+    loss_of(weights, None, options)
+}
+
+/// `recipe` is that of the file.
+fn loss_of(
+    weights: Weights,
+    recipe: Option<&Recipe>,
+    options: &LossOptions,
+) -> Result<LossDocument, LabError> {
     let (m, n) = weights.w.shape();
     let probability = options
         .feature_probability
         .clone()
-        .or_else(|| recipe.as_ref().map(|recipe| recipe.feature_probability.clone()))
+        .or_else(|| recipe.map(|recipe| recipe.feature_probability.clone()))
         .ok_or_else(|| LabError::Option {
             name: "feature_probability",
             value: "not given".to_owned(),
-            expected: "this file does not say how often a feature is active; give a number, or one for each feature",
+            expected: "nothing here says how often a feature is active; give a number, or one for each feature",
         })?;
-    let sets = options.sets.or(recipe.as_ref().map(|recipe| recipe.sets));
+    let sets = options.sets.or(recipe.map(|recipe| recipe.sets));
     let sets = sets.unwrap_or_default();
     let importance = options
         .importance
         .clone()
-        .or_else(|| recipe.as_ref().map(|recipe| recipe.importance.clone()))
+        .or_else(|| recipe.map(|recipe| recipe.importance.clone()))
         .unwrap_or(Importance::Uniform)
         .weights_f64(n)?;
     let output = options
         .output
-        .or(recipe.as_ref().map(|recipe| recipe.model.output))
+        .or(recipe.map(|recipe| recipe.model.output))
         .unwrap_or_default();
     let distribution = FeatureDistribution::new(n, &probability)?.with_sets(sets)?;
     let config = ToyModelConfig::new(Dimensions {
@@ -304,17 +369,7 @@ fn read_weights(
 /// A matrix of a file with features in columns, in f64.
 fn columns(matrix: &Matrix, features: Orientation) -> Result<Mat<f64>, LabError> {
     check_matrix(matrix, features)?;
-    let at = |row: usize, column: usize| {
-        let place = row * matrix.n_cols + column;
-        match &matrix.values {
-            Values::F32(values) => f64::from(values[place]),
-            Values::F64(values) => values[place],
-        }
-    };
-    Ok(match features {
-        Orientation::Columns => Mat::from_fn(matrix.n_rows, matrix.n_cols, at),
-        Orientation::Rows => Mat::from_fn(matrix.n_cols, matrix.n_rows, |k, i| at(i, k)),
-    })
+    Ok(with_view!(matrix, features, |w| in_f64(w)))
 }
 
 /// n values: a vector, or a row of `[instances, n]`.
@@ -341,8 +396,23 @@ fn read_bias(
         Values::F32(values) => values[start..start + n].iter().map(|&b| b.into()).collect(),
         Values::F64(values) => values[start..start + n].to_vec(),
     };
+    check_bias(&values, n)?;
+    Ok(values)
+}
+
+/// One finite number for each feature.
+fn check_bias(values: &[f64], n: usize) -> Result<(), LabError> {
+    if values.len() != n {
+        return Err(LabError::CountsDiffer {
+            what: "features",
+            left: "the bias".to_owned(),
+            n_left: values.len(),
+            right: "W".to_owned(),
+            n_right: n,
+        });
+    }
     match values.iter().position(|b| !b.is_finite()) {
-        None => Ok(values),
+        None => Ok(()),
         Some(index) => Err(ModelError::NotFinite {
             tensor: "b",
             index: vec![index],

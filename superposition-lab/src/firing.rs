@@ -4,7 +4,7 @@ use std::path::Path;
 
 use superposition_io::{ReadLimits, TensorFile, Values};
 
-use crate::LabError;
+use crate::{AnalyzeOptions, DeadFeatures, LabError};
 
 /// A feature that fires more rarely than this is dead: SAELens' threshold.
 pub const DEAD_FIRING_RATE: f64 = 1e-8;
@@ -87,4 +87,39 @@ pub(crate) fn firing_rates(
             }
         })
         .collect()
+}
+
+/// Whether a feature with this rate never fires.
+pub(crate) fn is_dead(rate: f64) -> bool {
+    rate < DEAD_FIRING_RATE
+}
+
+/// The firing rates that the options name.
+pub(crate) fn rates_of(
+    options: &AnalyzeOptions,
+    n_features: usize,
+) -> Result<Option<Vec<f64>>, LabError> {
+    let path = options.firing_rates.as_ref();
+    path.map(|path| read_firing_rates(path, n_features))
+        .transpose()
+}
+
+/// Features can be masked only where it is known which are dead.
+pub(crate) fn check_dead(options: &AnalyzeOptions, rates: Option<&[f64]>) -> Result<(), LabError> {
+    if options.dead == DeadFeatures::Mask && rates.is_none() {
+        return Err(LabError::Option {
+            name: "what becomes of dead features",
+            value: "mask".to_owned(),
+            expected: "firing rates are needed to know them: give a file of them",
+        });
+    }
+    Ok(())
+}
+
+/// Which directions are set to zero.
+pub(crate) fn masked(options: &AnalyzeOptions, rates: Option<&[f64]>) -> Option<Vec<bool>> {
+    let is_masked = options.dead == DeadFeatures::Mask;
+    rates
+        .filter(|_| is_masked)
+        .map(|rates| rates.iter().map(|rate| is_dead(*rate)).collect())
 }

@@ -13,6 +13,7 @@ mod tracked;
 mod reading;
 mod training;
 
+mod ensemble;
 mod explore;
 mod sweep;
 
@@ -23,8 +24,10 @@ mod phase_diagram;
 mod autoencoder;
 mod compare;
 mod dictionary;
+mod dictionary_matrix;
 mod dictionary_reading;
 mod dictionary_stream;
+mod directions;
 mod feature_table;
 mod file_format;
 mod firing;
@@ -47,17 +50,22 @@ pub use superposition_viz as viz;
 
 pub use autoencoder::{AutoencoderSummary, DecoderNorms, NormConvention, Quantiles};
 pub use checkpoint_file::{CHECKPOINT_KEY, SavedTraining, read_checkpoint, write_checkpoint};
-pub use compare::{Baselines, ComparisonDocument, MatchingSummary, MetricValue, compare_files};
+pub use compare::{
+    Baselines, ComparisonDocument, MatchingSummary, MetricValue, compare_directions, compare_files,
+};
 pub use dictionary::{
     AnalysisDocument, AnalyzeOptions, Centering, ControlSummary, DeadFeatures, FiringSummary,
     Layer, Spectrum, analyze_file, analyze_file_observed,
 };
+pub use dictionary_matrix::analyze_matrix;
 pub use dictionary_reading::{
     ActivitySummary, DictionaryReading, NamedCount, PolytopeSummary, ReadingOptions,
 };
 pub use dictionary_stream::{AnalysisEstimate, DEFAULT_MEMORY, estimate_analysis};
+pub use directions::Directions;
+pub use ensemble::{EnsembleMember, train_recipes};
 pub use error::LabError;
-pub use exact_loss::{ActivePart, LossDocument, LossOptions, loss_of_file};
+pub use exact_loss::{ActivePart, LossDocument, LossOptions, loss_of_file, loss_of_matrix};
 pub use explore::{
     Exploration, ExploreOptions, TOY_MIN_NORM, explore, toy_analysis_options, toy_polytope_options,
 };
@@ -80,10 +88,10 @@ pub use phase_diagram::{
 pub use reading::{
     Evaluation, FeatureReading, PopulationLossSummary, ProbeSummary, Reading, evaluate,
 };
-pub use recipe::{Recipe, available_threads};
+pub use recipe::{Recipe, available_threads, probability_of};
 pub use samples::{
     ActivationsDocument, PairInformation, ProbeDocument, ProbeFileOptions, SampleSource,
-    describe_activations, probe_files,
+    describe_activations, probe_files, probe_samples, samples_of_matrix,
 };
 pub use sampling::{SampleDocument, sample_model};
 pub use sweep::{

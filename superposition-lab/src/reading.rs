@@ -6,7 +6,6 @@ use std::panic::resume_unwind;
 use std::thread;
 
 use serde::Serialize;
-use superposition_analysis::faer::Mat;
 use superposition_analysis::{DictionaryReport, analyze, feature_superposition, leverage, rank};
 use superposition_model::{FeatureDistribution, ToyModel};
 use superposition_probe::{
@@ -414,13 +413,4 @@ pub(crate) fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
         (count + 1, sum + value)
     });
     (count > 0).then(|| sum / count as f64)
-}
-
-/// A dense f64 copy of a matrix stored row by row.
-pub(crate) fn mat_from_rows<T: Copy + Into<f64>>(
-    values: &[T],
-    rows: usize,
-    cols: usize,
-) -> Mat<f64> {
-    Mat::from_fn(rows, cols, |i, j| values[i * cols + j].into())
 }

@@ -189,8 +189,13 @@ impl Recipe {
     }
 }
 
-/// `$p = 1 - S$`, rounded to fifteen decimals.
-pub(crate) fn probability_of(sparsity: f64) -> f64 {
+/// The probability that a feature is active at sparsity S: `$p = 1 - S$`, rounded to fifteen decimals.
+///
+/// ```
+/// assert_eq!(superposition_lab::probability_of(0.9), 0.1);
+/// ```
+#[must_use]
+pub fn probability_of(sparsity: f64) -> f64 {
     ((1.0 - sparsity) * 1e15).round() / 1e15
 }
 

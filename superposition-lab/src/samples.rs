@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use superposition_analysis::faer::{Mat, MatRef};
 use superposition_analysis::{
-    AnalysisError, MutualInformation, MutualInformationOptions, check_finite, feature_sparsity,
-    mutual_information,
+    AnalysisError, MutualInformation, MutualInformationOptions, Real, check_finite,
+    feature_sparsity, mutual_information,
 };
-use superposition_io::{Matrix, ReadLimits, TensorFile, Values};
+use superposition_io::{Matrix, ReadLimits, TensorFile};
 use superposition_probe::{
     Polysemanticity, PolysemanticityOptions, ProbeOptions, ProbeResult, RotationBaseline,
     feature_coverage, polysemanticity, polysemanticity_under_rotation, probe_all_features,
@@ -16,6 +16,9 @@ use superposition_probe::{
 };
 use superposition_train::Stream;
 
+use crate::autoencoder::with_view;
+use crate::dictionary_matrix::columns_are_features;
+use crate::directions::in_f64;
 use crate::reading::mean;
 use crate::{LabError, Orientation};
 
@@ -56,11 +59,14 @@ impl SampleSource {
     }
 
     /// Reads the matrix with samples as columns: (name, d x N).
-    pub(crate) fn read(&self) -> Result<(String, Mat<f64>), LabError> {
+    ///
+    /// # Errors
+    /// The file cannot be read, or a value is not finite.
+    pub fn read(&self) -> Result<(String, Mat<f64>), LabError> {
         let file = TensorFile::open(&self.path, &self.limits)?;
         let matrix = file.read_matrix(self.tensor.as_deref(), self.slice)?;
         let name = matrix.name.clone();
-        let columns = columns_of(matrix, self.samples);
+        let columns = columns_of(&matrix, self.samples);
         check_finite(columns.as_ref()).map_err(|error| match error {
             AnalysisError::NotFinite { row, column, value } => LabError::SampleNotFinite {
                 path: self.path.clone(),
@@ -75,25 +81,21 @@ impl SampleSource {
     }
 }
 
-fn columns_of(matrix: Matrix, samples: Orientation) -> Mat<f64> {
-    fn oriented<T: Copy + Into<f64>>(
-        values: &[T],
-        n_rows: usize,
-        n_cols: usize,
-        samples: Orientation,
-    ) -> Mat<f64> {
-        match samples {
-            Orientation::Columns => {
-                Mat::from_fn(n_rows, n_cols, |i, j| values[i * n_cols + j].into())
-            }
-            Orientation::Rows => Mat::from_fn(n_cols, n_rows, |i, j| values[j * n_cols + i].into()),
-        }
-    }
-    let (n_rows, n_cols) = (matrix.n_rows, matrix.n_cols);
-    match matrix.values {
-        Values::F32(values) => oriented(&values, n_rows, n_cols, samples),
-        Values::F64(values) => oriented(&values, n_rows, n_cols, samples),
-    }
+fn columns_of(matrix: &Matrix, samples: Orientation) -> Mat<f64> {
+    with_view!(matrix, samples, |columns| in_f64(columns))
+}
+
+/// The samples of a matrix in memory, with the rows and columns that its owner gives it, as columns: d x N.
+///
+/// # Errors
+/// A value is not finite.
+pub fn samples_of_matrix<T: Real>(
+    matrix: MatRef<'_, T>,
+    samples: Orientation,
+) -> Result<Mat<f64>, LabError> {
+    let columns = columns_are_features(matrix, samples);
+    check_finite(columns)?;
+    Ok(in_f64(columns))
 }
 
 /// How `probe` reads activations and labels.
@@ -173,7 +175,23 @@ pub fn probe_files(
         (&activations_name, activations.ncols()),
         (&labels_name, labels.ncols()),
     )?;
-    let (activations, labels) = (activations.as_ref(), labels.as_ref());
+    probe_samples(activations.as_ref(), labels.as_ref(), options)
+}
+
+/// As [`probe_files`], of activations, d x N, and labels, n x N, in memory.
+///
+/// # Errors
+/// A value is not finite, the numbers of samples differ, or there are too few samples.
+pub fn probe_samples(
+    activations: MatRef<'_, f64>,
+    labels: MatRef<'_, f64>,
+    options: &ProbeFileOptions,
+) -> Result<ProbeDocument, LabError> {
+    same_count(
+        "samples",
+        ("activations", activations.ncols()),
+        ("labels", labels.ncols()),
+    )?;
     let mut rng = Stream::Split.rng(options.seed, 0, 0);
     let probes = match options.feature {
         Some(feature) if feature >= labels.nrows() => {
