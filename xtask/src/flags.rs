@@ -47,6 +47,10 @@ xflags::xflags! {
         /// Build superposition-analysis for wasm32-unknown-unknown, without default features, and run it under node.
         cmd wasm {}
 
+        /// Build the Python wheel, install it in an environment of its own under `target`, check its types, run its tests
+        /// and its example there.
+        cmd python {}
+
         /// Everything that must hold before a release, and the order in which the crates are published.
         cmd release {
             /// Publish, if everything holds. Without it nothing leaves this machine.

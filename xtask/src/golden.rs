@@ -90,7 +90,7 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace, flags: &Golden) -> anyho
         let scratch = scratch_folder(&committed, &home)?;
         let archive = script
             .package
-            .map(|package| download(shell, &python, package, &home))
+            .map(|package| python::download(shell, workspace, &python, package))
             .transpose()?;
         {
             let _guard = shell.push_dir(&scratch);
@@ -118,22 +118,6 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace, flags: &Golden) -> anyho
         );
     }
     Ok(())
-}
-
-fn download(shell: &Shell, python: &Path, package: &str, home: &Path) -> anyhow::Result<PathBuf> {
-    let folder = home.join("packages").join(package);
-    let archive = || -> Option<PathBuf> {
-        let mut entries = fs::read_dir(&folder).ok()?.filter_map(Result::ok);
-        entries.next().map(|entry| entry.path())
-    };
-    if archive().is_none() {
-        cmd!(
-            shell,
-            "{python} -m pip download --quiet --no-deps --dest {folder} {package}"
-        )
-        .run()?;
-    }
-    archive().with_context(|| format!("pip downloaded nothing for {package}"))
 }
 
 /// A copy of the scripts only, so that what is there afterwards was written by them.

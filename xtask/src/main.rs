@@ -14,6 +14,7 @@ mod release;
 mod source;
 mod tidy;
 mod wasm;
+mod wheel;
 mod workspace;
 
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::Bench(flags) => bench::run(&shell, &workspace, &flags),
         XtaskCmd::Golden(flags) => golden::run(&shell, &workspace, &flags),
         XtaskCmd::Wasm(_) => wasm::run(&shell, &workspace),
+        XtaskCmd::Python(_) => wheel::run(&shell, &workspace),
         XtaskCmd::Release(flags) => release::run(&shell, &workspace, flags.execute),
     }
 }

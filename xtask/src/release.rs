@@ -22,7 +22,7 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace, execute: bool) -> anyhow
     // Builds every crate from its package, as somebody else will.
     cmd!(
         shell,
-        "cargo package --locked --workspace --exclude xtask --exclude superposition-testkit"
+        "cargo package --locked --workspace --exclude xtask --exclude superposition-testkit --exclude superposition-py"
     )
     .run()?;
     println!("\nThe order of publishing:");
@@ -32,7 +32,7 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace, execute: bool) -> anyhow
     if execute {
         cmd!(
             shell,
-            "cargo publish --locked --workspace --exclude xtask --exclude superposition-testkit"
+            "cargo publish --locked --workspace --exclude xtask --exclude superposition-testkit --exclude superposition-py"
         )
         .run()?;
     } else {

@@ -4,7 +4,7 @@ use super::Finding;
 use crate::workspace::{Crate, Kind, Workspace};
 
 /// Every crate, and the crates of the workspace it may depend on.
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("superposition-model", &[]),
     ("superposition-analysis", &[]),
     ("superposition-probe", &[]),
@@ -23,6 +23,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
         ],
     ),
     ("superposition-cli", &["superposition-lab"]),
+    ("superposition-py", &["superposition-lab"]),
     ("superposition-testkit", &[]),
     ("xtask", &[]),
 ];
@@ -31,7 +32,7 @@ const ALLOWED: [(&str, &[&str]); 10] = [
 const STANDARD_LIBRARY_ONLY: [&str; 1] = ["superposition-viz"];
 
 /// These hold no numerics.
-const WITHOUT_NUMERICS: [&str; 1] = ["superposition-cli"];
+const WITHOUT_NUMERICS: [&str; 2] = ["superposition-cli", "superposition-py"];
 
 pub(crate) fn check(workspace: &Workspace) -> Vec<Finding> {
     workspace.crates.iter().flat_map(check_crate).collect()

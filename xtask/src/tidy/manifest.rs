@@ -3,7 +3,7 @@
 use super::Finding;
 use crate::workspace::{Crate, Workspace};
 
-const NOT_PUBLISHED: [&str; 2] = ["superposition-testkit", "xtask"];
+const NOT_PUBLISHED: [&str; 3] = ["superposition-py", "superposition-testkit", "xtask"];
 
 /// The one file that renders formulas; each published library carries a copy, because docs.rs sees only the package.
 pub(crate) const FORMULAS: &str = "xtask/katex.html";
