@@ -9,7 +9,6 @@ use superposition_lab::report::comparison_report;
 use superposition_lab::{AnalyzeOptions, ComparisonDocument, Directions, compare_directions};
 
 use crate::arrays::{Given, vector, with_matrix};
-use crate::failure::Failure;
 use crate::options::{choice, file_format, threads as threads_of};
 use crate::results::{number, style, summary, to_dict};
 use crate::running::run;
@@ -85,26 +84,29 @@ pub(crate) fn compare(
     if let Some(seed) = seed {
         options = options.with_seed(seed);
     }
-    let (a, b) = (
-        directions("a", &Given::new("a", a)?, &a_options)?,
-        directions("b", &Given::new("b", b)?, &b_options)?,
-    );
+    let a = directions(py, "a", a, &a_options)?;
+    let b = directions(py, "b", b, &b_options)?;
     let document = run(py, |_| Ok(compare_directions(&a, &b, &options)?))?;
     Ok(Comparison { document })
 }
 
-fn directions(name: &str, given: &Given<'_>, options: &AnalyzeOptions) -> PyResult<Directions> {
-    let mut directions = match given {
-        Given::Path(path) => Directions::read(path, options),
+fn directions(
+    py: Python<'_>,
+    name: &str,
+    object: &Bound<'_, PyAny>,
+    options: &AnalyzeOptions,
+) -> PyResult<Directions> {
+    match &Given::new(name, object)? {
+        Given::Path(path) => run(py, |_| Ok(Directions::read(path, options)?)),
         Given::Array(array) => {
-            with_matrix!(name, array, |matrix| Directions::of_matrix(matrix, options))
+            let read = with_matrix!(name, array, |matrix| run(py, |_| {
+                Ok(Directions::of_matrix(matrix, options)?)
+            }));
+            let mut directions = read?;
+            directions.name = name.to_owned();
+            Ok(directions)
         }
     }
-    .map_err(Failure::from)?;
-    if let Given::Array(_) = given {
-        directions.name = name.to_owned();
-    }
-    Ok(directions)
 }
 
 /// What `compare` finds.

@@ -70,8 +70,8 @@ pub(crate) fn probe(
     );
     set(&mut options.n_rotations, n_rotations);
     set(&mut options.seed, seed);
-    let activations = read("activations", activations, samples, activations_tensor)?;
-    let labels = read("labels", labels, samples, labels_tensor)?;
+    let activations = read(py, "activations", activations, samples, activations_tensor)?;
+    let labels = read(py, "labels", labels, samples, labels_tensor)?;
     let document = run(py, |_| {
         Ok(probe_samples(
             activations.as_ref(),
@@ -84,6 +84,7 @@ pub(crate) fn probe(
 
 /// Samples in columns.
 fn read(
+    py: Python<'_>,
     name: &str,
     object: &Bound<'_, PyAny>,
     samples: Orientation,
@@ -92,19 +93,16 @@ fn read(
     match &Given::new(name, object)? {
         Given::Path(path) => {
             let source = SampleSource::new(path, samples).with_tensor(tensor);
-            let (_, samples) = source.read().map_err(Failure::from)?;
+            let (_, samples) = run(py, |_| Ok(source.read()?))?;
             Ok(samples)
         }
         Given::Array(_) if tensor.is_some() => Err(wrong(format!(
             "{name}_tensor names a tensor in a file, and {name} is an array"
         ))),
-        Given::Array(array) => with_matrix!(name, array, |matrix| {
-            let samples = samples_of_matrix(matrix, samples);
-            samples.map_err(|error| match Failure::from(error) {
-                Failure::Lab(error) => wrong(format!("{name}: {error}")),
-                Failure::Python(error) => error,
-            })
-        }),
+        Given::Array(array) => with_matrix!(name, array, |matrix| run(py, |_| {
+            let read = samples_of_matrix(matrix, samples);
+            read.map_err(|error| Failure::Python(wrong(format!("{name}: {error}"))))
+        })),
     }
 }
 
