@@ -16,6 +16,7 @@ mod summary;
 mod table;
 mod transition;
 
+pub mod html;
 pub mod svg;
 
 pub use bars::{bar_chart, feature_norms};
