@@ -16,6 +16,7 @@ mod summary;
 mod table;
 mod transition;
 
+pub mod figures;
 pub mod html;
 pub mod svg;
 

@@ -2,7 +2,7 @@
 
 use proptest::prelude::*;
 use superposition_viz::Scale;
-use superposition_viz::svg::{Aspect, Axis, Figure, Grid, Palette, Panel, Series};
+use superposition_viz::svg::{Aspect, Axis, Figure, Grid, Palette, Panel, Series, Theme};
 
 fn example() -> Figure {
     let regions = Grid::regions(
@@ -148,7 +148,11 @@ proptest! {
             .with_panel(Panel::new("", axis(), axis())
                 .with_aspect(aspect)
                 .with_series(Series::dashed("a", points.clone()))
+                .with_level(range[0], label.clone())
+                .with_series(Series::bars("c", points.clone()).with_values(label.clone(), points.iter().map(|p| p[0]).collect()))
+                .with_series(Series::points("d", points.clone()).with_intervals(points.clone()))
                 .with_series(Series::arrows("b", points)))
+            .with_theme(if equal { Theme::Dark } else { Theme::Light })
             .render();
         prop_assert!(well_formed(&svg), "{svg}");
         for path in svg.split(" d=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()) {

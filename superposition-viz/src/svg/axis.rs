@@ -170,7 +170,9 @@ impl Placed {
     pub(super) fn ticks(&self) -> Vec<(f64, String)> {
         let ticks = match &self.ticks {
             Some(ticks) => ticks.clone(),
-            None if self.span.logarithmic => self.logarithmic_ticks(),
+            None if self.span.logarithmic && self.span.length() > std::f64::consts::LN_10 => {
+                self.logarithmic_ticks()
+            }
             None => self.linear_ticks(),
         };
         ticks
@@ -182,14 +184,16 @@ impl Placed {
 
     /// Multiples of 1, 2 or 5 times a power of ten, at most six.
     fn linear_ticks(&self) -> Vec<(f64, String)> {
-        let power = (self.span.length() / 5.0).log10().floor();
+        // Less than a decade of a logarithmic axis has round values too, unevenly apart.
+        let (low, high) = match self.span.logarithmic {
+            true => (self.span.low.exp(), self.span.high.exp()),
+            false => (self.span.low, self.span.high),
+        };
+        let power = ((high - low) / 5.0).log10().floor();
         let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * 10_f64.powf(power));
-        let fits = |step: &f64| self.span.length() / step <= 5.5;
+        let fits = |step: &f64| (high - low) / step <= 5.5;
         let step = steps.into_iter().find(fits).unwrap_or(steps[3]);
-        let (first, last) = (
-            (self.span.low / step).ceil(),
-            (self.span.high / step).floor(),
-        );
+        let (first, last) = ((low / step).ceil(), (high / step).floor());
         if !(step > 0.0 && (first - last).abs() < 20.0) {
             return Vec::new();
         }

@@ -9,9 +9,48 @@ pub const CATEGORIES: [&str; 8] = [
 /// What has no value.
 pub(super) const UNDEFINED: &str = "#bdbdbd";
 
-/// The colour of a category.
-pub(super) fn category(k: usize) -> &'static str {
-    CATEGORIES[k % CATEGORIES.len()]
+/// The ground that a figure is drawn on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Theme {
+    /// White, for paper.
+    #[default]
+    Light,
+    /// Nearly black, for dark pages and slides. The last of [`CATEGORIES`] is white, and the first a lighter blue.
+    Dark,
+}
+
+impl Theme {
+    /// The colour of a category.
+    pub(super) fn category(self, k: usize) -> &'static str {
+        match (self, k % CATEGORIES.len()) {
+            (Self::Dark, 0) => "#3d9be0",
+            (Self::Dark, 7) => "#ffffff",
+            (_, k) => CATEGORIES[k],
+        }
+    }
+
+    pub(super) fn ground(self) -> &'static str {
+        match self {
+            Self::Light => "#fff",
+            Self::Dark => "#17191c",
+        }
+    }
+
+    /// Axes and frames.
+    pub(super) fn line(self) -> &'static str {
+        match self {
+            Self::Light => "#333",
+            Self::Dark => "#b4b9c1",
+        }
+    }
+
+    /// What steps back.
+    pub(super) fn faint(self) -> &'static str {
+        match self {
+            Self::Light => "#757575",
+            Self::Dark => "#8b919b",
+        }
+    }
 }
 
 /// The colours of numbers.

@@ -1,7 +1,7 @@
 //! Cells between edges, coloured by category or by number.
 
 use super::axis::Placed;
-use super::color::{Palette, UNDEFINED, category};
+use super::color::{Palette, Theme, UNDEFINED};
 use super::writer::{Writer, number, wrapped};
 use super::{CHARACTERS, LINE};
 use crate::number::{format_number, position};
@@ -130,7 +130,7 @@ impl Grid {
             .enumerate()
             .filter(|(_, path)| !path.is_empty())
         {
-            let color = self.color(class);
+            let color = self.color(class, writer.theme);
             writer.push(&format!(
                 "<path d=\"{path}\" fill=\"{color}\" shape-rendering=\"crispEdges\"/>"
             ));
@@ -138,10 +138,10 @@ impl Grid {
     }
 
     /// The colour of a class: 0 for what has no value.
-    fn color(&self, class: usize) -> String {
+    fn color(&self, class: usize, theme: Theme) -> String {
         match (&self.content, class) {
             (_, 0) => UNDEFINED.to_owned(),
-            (Content::Regions { .. }, class) => category(class - 1).to_owned(),
+            (Content::Regions { .. }, class) => theme.category(class - 1).to_owned(),
             (Content::Heatmap { palette, .. }, class) => {
                 palette.color((class as f64 - 0.5) / LEVELS as f64)
             }
@@ -163,7 +163,7 @@ impl Grid {
             Content::Regions { names, cells } => {
                 for (k, name) in names.iter().enumerate() {
                     if cells.contains(&Some(k)) {
-                        entry(writer, &self.color(k + 1), name);
+                        entry(writer, &self.color(k + 1, writer.theme), name);
                     }
                 }
                 cells.iter().filter(|cell| cell.is_none()).count()
@@ -203,7 +203,10 @@ impl Grid {
         writer.text([bar - 5.0, baseline], "end", "", &low_text);
         for level in 0..LEVELS {
             let x = bar + step * level as f64;
-            writer.filled([x, baseline - 10.0, step, 11.0], &self.color(level + 1));
+            writer.filled(
+                [x, baseline - 10.0, step, 11.0],
+                &self.color(level + 1, writer.theme),
+            );
         }
         writer.text([bar + 133.0, baseline], "start", "", &high_text);
         writer.text([left + 52.0, baseline + LINE], "start", "", name);

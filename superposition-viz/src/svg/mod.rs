@@ -28,7 +28,7 @@ mod series;
 mod writer;
 
 pub use axis::Axis;
-pub use color::{CATEGORIES, Palette};
+pub use color::{CATEGORIES, Palette, Theme};
 pub use grid::Grid;
 pub use series::Series;
 
@@ -61,6 +61,8 @@ pub struct Panel {
     pub grids: Vec<Grid>,
     /// Points, lines and arrows, drawn above.
     pub series: Vec<Series>,
+    /// Values of y that mean something, with what they mean: faint lines.
+    pub levels: Vec<(f64, String)>,
 }
 
 impl Panel {
@@ -74,6 +76,7 @@ impl Panel {
             aspect: Aspect::Free,
             grids: Vec::new(),
             series: Vec::new(),
+            levels: Vec::new(),
         }
     }
 
@@ -81,6 +84,13 @@ impl Panel {
     #[must_use]
     pub fn with_aspect(mut self, aspect: Aspect) -> Self {
         self.aspect = aspect;
+        self
+    }
+
+    /// The same with a faint line across at a value of y, and a word about it.
+    #[must_use]
+    pub fn with_level(mut self, y: f64, label: impl Into<String>) -> Self {
+        self.levels.push((y, label.into()));
         self
     }
 
@@ -109,6 +119,8 @@ pub struct Figure {
     pub panels: Vec<Panel>,
     /// Panels in a row, at least 1.
     pub columns: usize,
+    /// The ground.
+    pub theme: Theme,
 }
 
 /// Width and height of what the axes enclose.
@@ -117,6 +129,8 @@ const HEIGHT: f64 = 240.0;
 /// Room for tick labels and the label of the vertical axis.
 const LEFT: f64 = 62.0;
 const RIGHT: f64 = 18.0;
+/// Room for words about levels.
+const LEVEL_LABELS: f64 = 132.0;
 const LINE: f64 = 16.0;
 /// Room for tick labels and the label of the horizontal axis.
 const BELOW: f64 = 42.0;
@@ -133,6 +147,7 @@ impl Figure {
             title: title.into(),
             panels: Vec::new(),
             columns: 3,
+            theme: Theme::Light,
         }
     }
 
@@ -150,13 +165,21 @@ impl Figure {
         self
     }
 
+    /// The same on another ground.
+    #[must_use]
+    pub fn with_theme(mut self, theme: Theme) -> Self {
+        self.theme = theme;
+        self
+    }
+
     /// The SVG document.
     #[must_use]
     pub fn render(&self) -> String {
         let columns = self.columns.clamp(1, self.panels.len().max(1));
-        let panel_width = LEFT + WIDTH + RIGHT;
+        let has_levels = self.panels.iter().any(|panel| !panel.levels.is_empty());
+        let panel_width = LEFT + WIDTH + if has_levels { LEVEL_LABELS } else { RIGHT };
         let width = panel_width * columns as f64;
-        let mut writer = Writer::new();
+        let mut writer = Writer::new(self.theme);
         let characters = TITLE_CHARACTERS * columns;
         let mut top = 8.0;
         for line in writer::wrapped(&self.title, characters) {
@@ -189,6 +212,13 @@ fn draw(writer: &mut Writer, panel: &Panel, index: usize, [left, mut top]: [f64;
     for grid in &panel.grids {
         grid.draw(writer, &x, &y);
     }
+    let mut labels = Vec::new();
+    for (value, label) in &panel.levels {
+        if let Some(at) = y.at(*value).filter(|at| y.contains(*at)) {
+            writer.level([left, left + WIDTH], at);
+            labels.push((at, label));
+        }
+    }
     // Above cells in their colours, lines begin with black.
     let first = if panel.grids.is_empty() {
         0
@@ -216,6 +246,13 @@ fn draw(writer: &mut Writer, panel: &Panel, index: usize, [left, mut top]: [f64;
         &panel.x.label,
     );
     writer.text_upwards([left - 46.0, top + HEIGHT / 2.0], &panel.y.label);
+    labels.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut lowest = f64::NEG_INFINITY;
+    for (at, label) in labels {
+        // Labels of near levels make way for each other.
+        lowest = (at + 4.0).max(lowest + 12.0);
+        writer.text([left + WIDTH + 5.0, lowest], "start", "", label);
+    }
     let mut at = bottom + BELOW;
     for grid in &panel.grids {
         at = grid.legend(writer, [left, at]);

@@ -2,14 +2,18 @@
 
 use std::fmt::Write as _;
 
+use super::color::Theme;
+
 /// Collects the elements of a document.
 pub(super) struct Writer {
     body: String,
+    pub(super) theme: Theme,
 }
 
 impl Writer {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(theme: Theme) -> Self {
         Self {
+            theme,
             body: String::new(),
         }
     }
@@ -17,10 +21,15 @@ impl Writer {
     /// The whole document.
     pub(super) fn finish(self, width: f64, height: f64) -> String {
         let (width, height) = (width.ceil(), height.ceil());
+        let ground = self.theme.ground();
+        let text = match self.theme {
+            Theme::Light => "",
+            Theme::Dark => "text{fill:#e8eaed}",
+        };
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
-             <style>.t{{font-size:14px;font-weight:bold}}.h{{font-size:12px}}</style>\n\
-             <rect width=\"100%\" height=\"100%\" fill=\"#fff\"/>\n{}</svg>\n",
+             <style>{text}.t{{font-size:14px;font-weight:bold}}.h{{font-size:12px}}</style>\n\
+             <rect width=\"100%\" height=\"100%\" fill=\"{ground}\"/>\n{}</svg>\n",
             self.body
         )
     }
@@ -66,22 +75,35 @@ impl Writer {
 
     pub(super) fn line(&mut self, a: [f64; 2], b: [f64; 2]) {
         self.push(&format!(
-            "<path d=\"M{} {}L{} {}\" stroke=\"#333\"/>",
+            "<path d=\"M{} {}L{} {}\" stroke=\"{}\"/>",
             number(a[0]),
             number(a[1]),
             number(b[0]),
-            number(b[1])
+            number(b[1]),
+            self.theme.line()
         ));
     }
 
     /// The sides of a rectangle: left, top, width, height.
     pub(super) fn frame(&mut self, [left, top, width, height]: [f64; 4]) {
         self.push(&format!(
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"#333\"/>",
+            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{}\" fill=\"none\" stroke=\"{}\"/>",
             number(left),
             number(top),
             number(width),
-            number(height)
+            number(height),
+            self.theme.line()
+        ));
+    }
+
+    /// A faint dashed line across.
+    pub(super) fn level(&mut self, [left, right]: [f64; 2], at: f64) {
+        self.push(&format!(
+            "<path d=\"M{} {}H{}\" stroke=\"{}\" stroke-width=\".7\" stroke-dasharray=\"2 3\"/>",
+            number(left),
+            number(at),
+            number(right),
+            self.theme.faint()
         ));
     }
 
