@@ -14,14 +14,16 @@ use superposition_io::{Orientation, ReadLimits, TensorFile};
 
 use crate::LabError;
 use crate::autoencoder::{
-    AutoencoderSummary, DecoderNorms, Quantiles, check_matrix, read_autoencoder, update_features,
-    with_view,
+    AutoencoderSummary, DecoderNorms, check_matrix, read_autoencoder, update_features, with_view,
 };
 use crate::dictionary_reading::{DictionaryReading, ReadingOptions, read_more};
 use crate::dictionary_stream::{analyze_in_blocks, estimate_of};
 use crate::feature_table::{ColumnValues, FeatureTable, geometry_table};
 use crate::file_format::{FileFormat, FormatDecision, Found, find_dictionary};
-use crate::firing::{DEAD_FIRING_RATE, check_dead, firing_rates, is_dead, masked, rates_of};
+use crate::firing::{
+    FiringSummary, check_dead, firing_rates, masked, rates_of, summarize_firing,
+};
+use crate::kept_directions::KeptDirections;
 use crate::labels::labels_of;
 use crate::samples::{SampleSource, same_count};
 
@@ -70,6 +72,8 @@ pub struct AnalyzeOptions {
     /// Bytes that the analysis may take, listed edges and tables not counted; [`DEFAULT_MEMORY`](crate::DEFAULT_MEMORY)
     /// if none are given. A dictionary that needs more is read in blocks.
     pub memory: Option<u64>,
+    /// Most values of directions that are kept beside the report, to be drawn: every so manieth feature, if all have more.
+    pub kept_values: usize,
     /// A file that is analysed in the same way, such as the same autoencoder at its random initialisation.
     pub control: Option<PathBuf>,
 }
@@ -186,6 +190,9 @@ pub struct AnalysisDocument {
     /// Cosines of all pairs, column after column, where there are few enough features to look at.
     #[serde(skip)]
     pub cosines: Option<Vec<f64>>,
+    /// The directions of features, if they were asked for and the dictionary was not read in blocks.
+    #[serde(skip)]
+    pub directions: Option<KeptDirections>,
     /// The numbers.
     #[serde(flatten)]
     pub geometry: DictionaryReport,
@@ -255,23 +262,6 @@ impl AnalysisDocument {
     }
 }
 
-/// How often the features of a dictionary fire: part of the analysis document.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct FiringSummary {
-    /// The shares of samples in which features are active.
-    pub rate: Quantiles,
-    /// Features below this rate are dead.
-    pub dead_below: f64,
-    /// How many are dead.
-    pub n_dead: usize,
-    /// Whether their directions were set to zero.
-    pub masked: bool,
-    /// A rate per feature.
-    #[serde(skip)]
-    pub rates: Vec<f64>,
-}
-
 /// The same statistics of another file: part of the analysis document.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -335,6 +325,7 @@ pub fn analyze_file_observed<B>(
         geometry,
         spectrum,
         cosines,
+        directions,
         autoencoder,
         reading,
     } = if estimate.stream.is_some() {
@@ -371,6 +362,7 @@ pub fn analyze_file_observed<B>(
         control,
         labels,
         cosines,
+        directions,
         geometry,
         reading,
     }))
@@ -466,17 +458,6 @@ pub(crate) fn activity_of<'a>(
     }
 }
 
-/// None without features.
-pub(crate) fn summarize_firing(rates: Vec<f64>, dead: DeadFeatures) -> Option<FiringSummary> {
-    Some(FiringSummary {
-        rate: Quantiles::of(&rates)?,
-        dead_below: DEAD_FIRING_RATE,
-        n_dead: rates.iter().filter(|rate| is_dead(**rate)).count(),
-        masked: dead == DeadFeatures::Mask,
-        rates,
-    })
-}
-
 /// Analyses the control of a dictionary, of which it must have the shape.
 pub(crate) fn analyze_control<B>(
     dictionary: &str,
@@ -489,7 +470,7 @@ pub(crate) fn analyze_control<B>(
     (options.labels, options.firing_rates, options.control) = (None, None, None);
     options.activations = None;
     options.reading = ReadingOptions::default();
-    options.layer = Layer::Skip;
+    (options.layer, options.kept_values) = (Layer::Skip, 0);
     let document = match analyze_file_observed(control, &options, observe)? {
         ControlFlow::Continue(document) => document,
         ControlFlow::Break(value) => return Ok(ControlFlow::Break(value)),
@@ -518,6 +499,7 @@ pub(crate) struct Analyzed {
     pub(crate) geometry: DictionaryReport,
     pub(crate) spectrum: Option<Spectrum>,
     pub(crate) cosines: Option<Vec<f64>>,
+    pub(crate) directions: Option<KeptDirections>,
     pub(crate) autoencoder: Option<AutoencoderSummary>,
     pub(crate) reading: DictionaryReading,
 }
@@ -565,6 +547,7 @@ fn analyze_columns<T: Real>(
         geometry,
         spectrum,
         cosines,
+        directions: KeptDirections::of(w, options.kept_values),
         autoencoder: None,
         reading,
     })

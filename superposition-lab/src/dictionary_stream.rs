@@ -330,6 +330,7 @@ impl Analyzed {
             geometry,
             spectrum: None,
             cosines: None,
+            directions: None,
             autoencoder: None,
         }
     }

@@ -153,6 +153,14 @@ pub enum LabError {
         /// What would be right.
         expected: &'static str,
     },
+    /// A file of which no page can be made, or not together with the others.
+    #[error("no page can be made of {}: {reason}", path.display())]
+    PageInput {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// No experiment has this id.
     #[error("there is no experiment {id:?}; near it are {}", near.join(", "))]
     UnknownExperiment {

@@ -74,7 +74,7 @@ impl ExploreOptions {
     pub fn quick_start() -> Self {
         Self {
             recipe: Recipe::quick_start(),
-            tracking: TrackOptions::default(),
+            tracking: TrackOptions::default().with_snapshots(60),
             analysis: toy_analysis_options(),
             probe: ProbeOptions::default(),
             polysemanticity: PolysemanticityOptions::default(),

@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use serde::Serialize;
 use superposition_io::{ReadLimits, TensorFile, Values};
 
+use crate::autoencoder::Quantiles;
 use crate::{AnalyzeOptions, DeadFeatures, LabError};
 
 /// A feature that fires more rarely than this is dead: SAELens' threshold.
@@ -11,6 +13,27 @@ pub const DEAD_FIRING_RATE: f64 = 1e-8;
 
 /// What SAELens adds to a rate before it takes the logarithm.
 const SAELENS_FLOOR: f64 = 1e-10;
+
+/// How often the features of a dictionary fire: part of the analysis document.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FiringSummary {
+    /// The shares of samples in which features are active.
+    pub rate: Quantiles,
+    /// Features below this rate are dead.
+    pub dead_below: f64,
+    /// How many are dead.
+    pub n_dead: usize,
+    /// Whether their directions were set to zero.
+    pub masked: bool,
+    /// A rate per feature.
+    #[serde(skip)]
+    pub rates: Vec<f64>,
+}
+
+pub(crate) fn is_dead(rate: f64) -> bool {
+    rate < DEAD_FIRING_RATE
+}
 
 /// Reads the share of samples in which each feature is active, in [0, 1].
 ///
@@ -89,11 +112,6 @@ pub(crate) fn firing_rates(
         .collect()
 }
 
-/// Whether a feature with this rate never fires.
-pub(crate) fn is_dead(rate: f64) -> bool {
-    rate < DEAD_FIRING_RATE
-}
-
 /// The firing rates that the options name.
 pub(crate) fn rates_of(
     options: &AnalyzeOptions,
@@ -122,4 +140,15 @@ pub(crate) fn masked(options: &AnalyzeOptions, rates: Option<&[f64]>) -> Option<
     rates
         .filter(|_| is_masked)
         .map(|rates| rates.iter().map(|rate| is_dead(*rate)).collect())
+}
+
+/// None without features.
+pub(crate) fn summarize_firing(rates: Vec<f64>, dead: DeadFeatures) -> Option<FiringSummary> {
+    Some(FiringSummary {
+        rate: Quantiles::of(&rates)?,
+        dead_below: DEAD_FIRING_RATE,
+        n_dead: rates.iter().filter(|rate| is_dead(**rate)).count(),
+        masked: dead == DeadFeatures::Mask,
+        rates,
+    })
 }

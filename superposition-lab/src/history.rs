@@ -8,6 +8,7 @@ use superposition_analysis::analyze;
 use superposition_model::ToyModel;
 use superposition_train::Progress;
 
+use crate::Snapshots;
 use crate::explore::toy_analysis_options;
 
 /// One row of a [`History`]: the loss since the row before, and the geometry at this step.
@@ -44,6 +45,9 @@ pub struct HistoryRow {
 pub struct History {
     /// In order of steps.
     pub rows: Vec<HistoryRow>,
+    /// The weights at some steps, if they were asked for.
+    #[serde(default)]
+    pub snapshots: Snapshots,
 }
 
 impl History {
@@ -107,6 +111,9 @@ pub struct Tracker {
     /// The losses since the last row; none right after a row.
     window: Option<LossWindow>,
     history: History,
+    /// Most snapshots that are kept.
+    #[serde(default)]
+    n_snapshots: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -134,7 +141,15 @@ impl Tracker {
             every: every.max(1),
             window: None,
             history: History::default(),
+            n_snapshots: 0,
         }
+    }
+
+    /// The same keeping at most so many [`Snapshots`].
+    #[must_use]
+    pub fn with_snapshots(mut self, n_snapshots: usize) -> Self {
+        self.n_snapshots = n_snapshots;
+        self
     }
 
     /// Takes in one step.
@@ -146,6 +161,10 @@ impl Tracker {
         window.max = window.max.max(progress.loss);
         if progress.step.is_multiple_of(self.every) || progress.step == progress.n_steps {
             self.record(progress.step, progress.model);
+        }
+        let n_values = progress.model.parameters().len();
+        if Snapshots::is_at(progress.step, progress.n_steps, self.n_snapshots, n_values) {
+            self.history.snapshots.push(progress.step, progress.model);
         }
     }
 

@@ -6,6 +6,7 @@ mod recipe;
 
 mod history;
 mod model_file;
+mod snapshots;
 
 mod checkpoint_file;
 mod tracked;
@@ -32,11 +33,14 @@ mod feature_table;
 mod file_format;
 mod firing;
 mod inspect;
+mod kept_directions;
 mod labels;
 mod landscape;
 mod samples;
 mod sampling;
 
+pub mod figures;
+pub mod page;
 pub mod report;
 pub mod reproduce;
 
@@ -54,8 +58,8 @@ pub use compare::{
     Baselines, ComparisonDocument, MatchingSummary, MetricValue, compare_directions, compare_files,
 };
 pub use dictionary::{
-    AnalysisDocument, AnalyzeOptions, Centering, ControlSummary, DeadFeatures, FiringSummary,
-    Layer, Spectrum, analyze_file, analyze_file_observed,
+    AnalysisDocument, AnalyzeOptions, Centering, ControlSummary, DeadFeatures, Layer, Spectrum,
+    analyze_file, analyze_file_observed,
 };
 pub use dictionary_matrix::analyze_matrix;
 pub use dictionary_reading::{
@@ -71,9 +75,10 @@ pub use explore::{
 };
 pub use feature_table::{ColumnValues, FeatureTable, TableFormat, geometry_table};
 pub use file_format::{FileFormat, FormatDecision};
-pub use firing::{DEAD_FIRING_RATE, read_firing_rates};
+pub use firing::{DEAD_FIRING_RATE, FiringSummary, read_firing_rates};
 pub use history::{History, HistoryRow, Tracker};
 pub use inspect::{TensorsDocument, list_tensors};
+pub use kept_directions::KeptDirections;
 pub use labels::read_labels;
 pub use landscape::{
     Along, LandscapeBranch, LandscapeDocument, LandscapePoint, LandscapeRecipe, LandscapeStretch,
@@ -94,6 +99,7 @@ pub use samples::{
     describe_activations, probe_files, probe_samples, samples_of_matrix,
 };
 pub use sampling::{SampleDocument, sample_model};
+pub use snapshots::{SNAPSHOTS_KEY, Snapshots, read_snapshots, write_snapshots};
 pub use sweep::{
     DivergedRun, Spread, SweepDocument, SweepOptions, SweepRow, SweepRun, SweepStop, sweep,
 };

@@ -126,6 +126,8 @@ pub struct SweepRun {
     pub dimensions_per_feature: Option<f64>,
     /// Smallest cosine between represented features: near -1 for antipodal pairs.
     pub min_cosine: Option<f64>,
+    /// `$D_i$` of every feature.
+    pub feature_dimensionality: Vec<f64>,
 }
 
 /// A quantity over the seeds of one sparsity.
@@ -339,6 +341,11 @@ pub fn sweep(
             total_dimensionality: geometry.total_dimensionality,
             dimensions_per_feature: geometry.dimensions_per_feature,
             min_cosine: geometry.min_cosine.map(|pair| pair.value),
+            feature_dimensionality: geometry
+                .features
+                .iter()
+                .map(|row| row.dimensionality)
+                .collect(),
         });
     }
     Ok(SweepDocument {

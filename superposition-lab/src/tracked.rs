@@ -22,6 +22,9 @@ use crate::{History, LabError, Recipe, SavedTraining, Tracker};
 pub struct TrackOptions {
     /// A history row every so many steps; 100 by default.
     pub history_every: usize,
+    /// Most snapshots of the weights, of which a model with many weights has fewer; 0 by default. A training that goes on
+    /// keeps those of its beginning.
+    pub n_snapshots: usize,
     /// Threads that make each step together, where it is long enough for that; 1 by default.
     pub threads: NonZeroUsize,
     /// What the training goes on from; none, the default, for the beginning.
@@ -32,6 +35,7 @@ impl Default for TrackOptions {
     fn default() -> Self {
         Self {
             history_every: 100,
+            n_snapshots: 0,
             threads: NonZeroUsize::MIN,
             start: None,
         }
@@ -43,6 +47,13 @@ impl TrackOptions {
     #[must_use]
     pub fn with_history_every(mut self, history_every: usize) -> Self {
         self.history_every = history_every;
+        self
+    }
+
+    /// The same with at most so many snapshots of the weights.
+    #[must_use]
+    pub fn with_snapshots(mut self, n_snapshots: usize) -> Self {
+        self.n_snapshots = n_snapshots;
         self
     }
 
@@ -110,7 +121,14 @@ pub fn train_tracked(
     observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Tracked, LabError> {
     let (mut tracker, mut losses, start) = match &options.start {
-        None => (Tracker::new(options.history_every), Vec::new(), None),
+        None => {
+            let tracker = Tracker::new(options.history_every);
+            (
+                tracker.with_snapshots(options.n_snapshots),
+                Vec::new(),
+                None,
+            )
+        }
         Some(saved) => {
             saved.check(recipe, options.history_every)?;
             let start = saved.checkpoint.clone();

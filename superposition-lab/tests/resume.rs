@@ -98,7 +98,9 @@ fn files(recipe: &Recipe, tracked: &Tracked) -> (Vec<u8>, String) {
 #[test]
 fn stopped_anywhere_and_gone_on_with_it_is_the_same_training() {
     for (name, recipe) in recipes() {
-        let one = TrackOptions::default().with_history_every(10);
+        let one = TrackOptions::default()
+            .with_history_every(10)
+            .with_snapshots(6);
         let several = one.clone().with_threads(two());
         let expected = whole(&recipe, &one);
         assert_eq!(whole(&recipe, &several), expected, "{name}: threads");

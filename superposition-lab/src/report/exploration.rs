@@ -40,8 +40,8 @@ const MAX_HEATMAP: usize = 2_000;
 /// ```
 #[must_use]
 pub fn exploration_report(exploration: &Exploration, style: &TextStyle) -> String {
-    let mut summary = Summary::new(title(&exploration.recipe));
-    summary.configuration = configuration(&exploration.recipe);
+    let mut summary = Summary::new(recipe_title(&exploration.recipe));
+    summary.configuration = recipe_configuration(&exploration.recipe);
     summary.losses = exploration
         .trained
         .losses
@@ -83,8 +83,8 @@ pub fn exploration_report(exploration: &Exploration, style: &TextStyle) -> Strin
 /// The report of a training.
 #[must_use]
 pub fn training_report(document: &TrainingDocument, style: &TextStyle) -> String {
-    let mut summary = Summary::new(title(&document.recipe));
-    summary.configuration = configuration(&document.recipe);
+    let mut summary = Summary::new(recipe_title(&document.recipe));
+    summary.configuration = recipe_configuration(&document.recipe);
     summary.headline = training_headlines(&document.training);
     summary
         .headline
@@ -128,7 +128,7 @@ pub fn sweep_report(document: &SweepDocument, style: &TextStyle) -> String {
             run.sparsity, run.seed, run.step
         ));
     }
-    summary.configuration = configuration(&document.recipe)
+    summary.configuration = recipe_configuration(&document.recipe)
         .into_iter()
         .filter(|(name, _)| name != "sparsity" && name != "seed")
         .collect();
@@ -158,7 +158,7 @@ fn transition_row(row: &SweepRow) -> TransitionRow {
     }
 }
 
-fn title(recipe: &Recipe) -> String {
+pub(crate) fn recipe_title(recipe: &Recipe) -> String {
     let dimensions = recipe.model.dimensions;
     format!(
         "Toy model: {} features in {} hidden dimensions, {}",
@@ -171,7 +171,7 @@ fn title(recipe: &Recipe) -> String {
     )
 }
 
-fn configuration(recipe: &Recipe) -> Vec<(String, String)> {
+pub(crate) fn recipe_configuration(recipe: &Recipe) -> Vec<(String, String)> {
     let model = &recipe.model;
     let train = &recipe.train;
     let weights = match model.coupling {

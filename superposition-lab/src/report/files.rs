@@ -21,6 +21,33 @@ const N_BINS: usize = 20;
 /// The report of an analysed matrix.
 #[must_use]
 pub fn analysis_report(document: &AnalysisDocument, style: &TextStyle) -> String {
+    let mut report = summary_report(&analysis_summary(document), style);
+    let rows = document.rows();
+    let square = document.cosines.as_deref();
+    if let Some(square) = square.and_then(|cosines| Square::new(cosines, rows.len())) {
+        report.push('\n');
+        report.push_str(&cosine_matrix(square, style));
+    }
+    let mut distribution = |title: &str, values: Vec<f64>| {
+        if !values.is_empty() {
+            report.push('\n');
+            report.push_str(&histogram(title, &values, N_BINS, style));
+        }
+    };
+    distribution("norms", rows.iter().map(|row| row.norm).collect());
+    distribution(
+        "feature dimensionality",
+        rows.iter().map(|row| row.dimensionality).collect(),
+    );
+    distribution(
+        "cosine with the nearest feature",
+        rows.iter().filter_map(|row| row.max_cosine).collect(),
+    );
+    report
+}
+
+/// What is said of an analysed matrix: configuration, headline numbers, tables.
+pub(crate) fn analysis_summary(document: &AnalysisDocument) -> Summary {
     let geometry = &document.geometry;
     let mut summary = Summary::new(format!(
         "{}: {} features in {} dimensions",
@@ -90,29 +117,7 @@ pub fn analysis_report(document: &AnalysisDocument, style: &TextStyle) -> String
         .headline
         .extend(reading_headlines(&document.reading));
     summary.tables.extend(reading_tables(document));
-    let mut report = summary_report(&summary, style);
-    let rows = document.rows();
-    let square = document.cosines.as_deref();
-    if let Some(square) = square.and_then(|cosines| Square::new(cosines, rows.len())) {
-        report.push('\n');
-        report.push_str(&cosine_matrix(square, style));
-    }
-    let mut distribution = |title: &str, values: Vec<f64>| {
-        if !values.is_empty() {
-            report.push('\n');
-            report.push_str(&histogram(title, &values, N_BINS, style));
-        }
-    };
-    distribution("norms", rows.iter().map(|row| row.norm).collect());
-    distribution(
-        "feature dimensionality",
-        rows.iter().map(|row| row.dimensionality).collect(),
-    );
-    distribution(
-        "cosine with the nearest feature",
-        rows.iter().filter_map(|row| row.max_cosine).collect(),
-    );
-    report
+    summary
 }
 
 /// The tensors of a file.

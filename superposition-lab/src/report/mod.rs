@@ -14,6 +14,9 @@ mod phase_diagram;
 mod reading;
 mod reproduction;
 
+pub(crate) use exploration::{recipe_configuration, recipe_title};
+pub(crate) use files::analysis_summary;
+
 pub use comparison::comparison_report;
 pub use exploration::{exploration_report, sweep_report, training_report};
 pub use files::{activations_report, analysis_report, probe_report, sample_report, tensors_report};
@@ -25,7 +28,7 @@ pub use reproduction::{PAGE_MARK, experiments_report, reproduction_page, reprodu
 use superposition_viz::format_number;
 
 /// A number as reports print it.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     format_number(value, 4)
 }
 
