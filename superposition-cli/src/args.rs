@@ -11,6 +11,7 @@ use superposition_lab::{DecoderNorms, FileFormat, Orientation};
 use crate::exact_args::{LandscapeArgs, LossArgs, OptimumArgs, PhaseDiagramArgs};
 use crate::progress::Verbosity;
 use crate::recipe_args::RecipeArgs;
+use crate::report_args::{FigureArgs, ReportArgs};
 use crate::reproduce_args::ReproduceArgs;
 
 /// Train toy models of superposition; analyse and probe any dictionary of features.
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     Landscape(LandscapeArgs),
     Loss(LossArgs),
     PhaseDiagram(PhaseDiagramArgs),
+    Report(ReportArgs),
+    Figure(FigureArgs),
     Completions(CompletionsArgs),
 }
 
@@ -160,11 +163,12 @@ impl From<DecoderNormsArg> for DecoderNorms {
 
 /// Train a toy model, analyse it, probe every feature, print the report
 ///
-/// Without flags: 100 features in 20 hidden dimensions at sparsity 0.9, importance geometric from 1 to 0.01, 10,000 steps of batch 1024. Leaves model.safetensors, history.csv, analysis.json and report.txt in the output folder. Ctrl-C during the training leaves checkpoint.safetensors there, from which --resume goes on.
+/// Without flags: 100 features in 20 hidden dimensions at sparsity 0.9, importance geometric from 1 to 0.01, 10,000 steps of batch 1024. Leaves model.safetensors, history.csv, analysis.json, report.txt and snapshots.safetensors (W at some steps) in the output folder. Ctrl-C during the training leaves checkpoint.safetensors there, from which --resume goes on.
 #[derive(Args, Debug)]
 #[command(after_help = "Examples:
   superposition explore
   superposition explore --n-features 5 --n-hidden 2 --sparsity 0.95 --importance uniform --out pentagon
+  superposition explore --html explore.html
   superposition explore --sets correlated:2 --out pairs
   superposition explore --steps 2000 --json --quiet > exploration.json")]
 pub(crate) struct ExploreArgs {
@@ -173,6 +177,9 @@ pub(crate) struct ExploreArgs {
     /// Folder for the results
     #[arg(long, value_name = "DIR", default_value = "superposition-out")]
     pub(crate) out: PathBuf,
+    /// Also make one HTML page to explore of the results, as report does
+    #[arg(long, value_name = "FILE.html")]
+    pub(crate) html: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) start: StartArgs,
     #[command(flatten)]

@@ -14,6 +14,7 @@ mod interrupt;
 mod output;
 mod progress;
 mod recipe_args;
+mod report_args;
 mod reproduce_args;
 
 use std::process::ExitCode;
@@ -38,6 +39,8 @@ fn main() -> ExitCode {
         Command::Optimum(args) => commands::optimum::run(args),
         Command::Loss(args) => commands::loss::run(args),
         Command::PhaseDiagram(args) => commands::phase_diagram::run(args),
+        Command::Report(args) => commands::report::run(args),
+        Command::Figure(args) => commands::figure::run(args),
         Command::Completions(args) => commands::completions::run(args),
     };
     match result {

@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use superposition_lab::io::{Overwrite, prepare_directory, write_atomic};
+use superposition_lab::io::{Overwrite, check_writable, prepare_directory, write_atomic};
+use superposition_lab::page::{PageOptions, page_of_files};
 use superposition_lab::report::exploration_report;
 use superposition_lab::train::StopReason;
 use superposition_lab::{
     Exploration, ExploreOptions, History, Recipe, Tracked, train_tracked, write_model,
+    write_snapshots,
 };
 
 use crate::args::ExploreArgs;
@@ -20,6 +22,7 @@ const MODEL: &str = "model.safetensors";
 const HISTORY: &str = "history.csv";
 const ANALYSIS: &str = "analysis.json";
 const REPORT: &str = "report.txt";
+const SNAPSHOTS: &str = "snapshots.safetensors";
 
 pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let mut options = ExploreOptions::quick_start();
@@ -29,6 +32,9 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let saved = start(&checkpoint, &args.start, &options.recipe, &options.tracking)?;
     let resumed = saved.is_some();
     prepare_directory(&args.out, overwrite(args.start.force || resumed))?;
+    if let Some(html) = &args.html {
+        check_writable(html, overwrite(args.start.force))?;
+    }
     interrupt::listen()?;
 
     let n_steps = options.recipe.train.n_steps;
@@ -71,12 +77,18 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     let report = exploration_report(&exploration, &file_style());
     write(&args.out, REPORT, report.as_bytes())?;
     remove(&checkpoint)?;
+    if let Some(html) = &args.html {
+        let mut page = PageOptions::default();
+        page.analyze.analysis.threads = args.threads.get().get();
+        let page = page_of_files(std::slice::from_ref(&args.out), &page)?;
+        write_atomic(html, page.render().as_bytes(), overwrite(args.start.force))?;
+    }
     if args.common.json {
         print_json(&json)
     } else {
         print(&exploration_report(&exploration, &terminal_style()))?;
         print(&format!(
-            "\nModel, history, analysis (JSON) and this report are in {}.\n",
+            "\nModel, history, snapshots, analysis (JSON) and this report are in {}.\n",
             args.out.display()
         ))
     }
@@ -90,13 +102,23 @@ fn write_training(out: &Path, recipe: &Recipe, tracked: &Tracked) -> Result<(), 
     } else {
         write_model(&out.join(MODEL), &trained.model, recipe, Overwrite::Replace)?;
     }
-    write_history(out, &tracked.history)
+    write_history(out, &tracked.history)?;
+    let snapshots = &tracked.history.snapshots;
+    if snapshots.steps.is_empty() {
+        return Ok(());
+    }
+    Ok(write_snapshots(
+        &out.join(SNAPSHOTS),
+        snapshots,
+        Overwrite::Replace,
+    )?)
 }
 
 /// The history; what an earlier run left under the names of what comes after the training goes, so
 /// that a folder never mixes two runs.
 fn write_history(out: &Path, history: &History) -> Result<(), Failure> {
     write(out, HISTORY, history.to_csv().as_bytes())?;
+    remove(&out.join(SNAPSHOTS))?;
     remove(&out.join(ANALYSIS))?;
     remove(&out.join(REPORT))
 }
