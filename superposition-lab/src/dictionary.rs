@@ -21,7 +21,7 @@ use crate::dictionary_stream::{analyze_in_blocks, estimate_of};
 use crate::feature_table::{ColumnValues, FeatureTable, geometry_table};
 use crate::file_format::{FileFormat, FormatDecision, Found, find_dictionary};
 use crate::firing::{
-    FiringSummary, check_dead, firing_rates, masked, rates_of, summarize_firing,
+    FiringSummary, check_dead, firing_rates, is_dead, masked, rates_of, summarize_firing,
 };
 use crate::kept_directions::KeptDirections;
 use crate::labels::labels_of;

@@ -7,12 +7,10 @@ use superposition_analysis::{
     AnalysisError, Centered, Real, StreamOptions, StreamProgress, check_finite,
 };
 
-use crate::dictionary::{
-    Analyzed, active_sets, activity_of, analyze_control, analyze_view, summarize_firing,
-};
+use crate::dictionary::{Analyzed, active_sets, activity_of, analyze_control, analyze_view};
 use crate::dictionary_stream::{analyze_source, memory_of, refuse_the_rest};
 use crate::file_format::{FileFormat, FormatDecision};
-use crate::firing::{check_dead, masked, rates_of};
+use crate::firing::{check_dead, masked, rates_of, summarize_firing};
 use crate::labels::labels_of;
 use crate::{AnalysisDocument, AnalyzeOptions, Centering, DEFAULT_MEMORY, LabError, Orientation};
 
@@ -96,6 +94,7 @@ pub fn analyze_matrix<T: Real, B>(
         control,
         labels,
         cosines: analyzed.cosines,
+        directions: analyzed.directions,
         geometry: analyzed.geometry,
         reading: analyzed.reading,
     }))

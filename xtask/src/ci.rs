@@ -10,7 +10,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use xshell::{Shell, cmd};
 
-use crate::{bench, doc, tidy, wasm, wheel, workspace::Workspace};
+use crate::{bench, doc, page, tidy, wasm, wheel, workspace::Workspace};
 
 type Step<'a> = (&'a str, Box<dyn Fn() -> anyhow::Result<()> + 'a>);
 
@@ -57,6 +57,7 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
             Box::new(|| reproduce_quick(shell, workspace)),
         ),
         ("python", Box::new(|| wheel::run(shell, workspace))),
+        ("page", Box::new(|| page::run(shell, workspace))),
         (
             "bench, once each",
             Box::new(|| bench::run_once(shell, workspace, None)),

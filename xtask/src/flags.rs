@@ -44,6 +44,9 @@ xflags::xflags! {
             optional filter: String
         }
 
+        /// The script of superposition-viz's HTML page: types, lint, and pages of every kind in a headless Chromium.
+        cmd page {}
+
         /// Build superposition-analysis for wasm32-unknown-unknown, without default features, and run it under node.
         cmd wasm {}
 

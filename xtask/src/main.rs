@@ -9,6 +9,7 @@ mod ci;
 mod doc;
 mod flags;
 mod golden;
+mod page;
 mod python;
 mod release;
 mod source;
@@ -43,6 +44,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::Doc(flags) => doc::run(&shell, &workspace, flags.open),
         XtaskCmd::Bench(flags) => bench::run(&shell, &workspace, &flags),
         XtaskCmd::Golden(flags) => golden::run(&shell, &workspace, &flags),
+        XtaskCmd::Page(_) => page::run(&shell, &workspace),
         XtaskCmd::Wasm(_) => wasm::run(&shell, &workspace),
         XtaskCmd::Python(_) => wheel::run(&shell, &workspace),
         XtaskCmd::Release(flags) => release::run(&shell, &workspace, flags.execute),
