@@ -78,7 +78,7 @@ pub struct AnalyzeOptions {
     pub control: Option<PathBuf>,
 }
 
-/// What becomes of features whose firing rate is below [`DEAD_FIRING_RATE`].
+/// What becomes of features whose firing rate is below [`DEAD_FIRING_RATE`](crate::DEAD_FIRING_RATE).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeadFeatures {
     /// They are counted, marked in the table of features, and analysed like others.

@@ -12,14 +12,13 @@ mod data;
 mod encoding;
 mod json;
 mod script;
+mod sweep;
 
 use encoding::{base64, sha256};
 use json::Json;
 
-pub use data::{
-    Axis, Cells, Clusters, Column, Fact, Features, Layer, Neurons, PhaseMap, Runs, Snapshots,
-    Training, Values,
-};
+pub use data::{Clusters, Column, Fact, Features, Neurons, Snapshots, Training, Values};
+pub use sweep::{Axis, Cells, Layer, PhaseMap, Runs};
 
 const STYLE: &str = include_str!("../../page/page.css");
 

@@ -1,0 +1,114 @@
+//! The figures of the literature: a snapshot each, looked at before it was committed, and what holds for every one.
+
+use superposition_viz::figures;
+use superposition_viz::svg::{Figure, Theme};
+
+fn pentagon() -> Vec<[f64; 2]> {
+    (0..5)
+        .map(|k| (std::f64::consts::TAU * f64::from(k) / 5.0).sin_cos())
+        .map(|(y, x)| [x, y])
+        .collect()
+}
+
+/// Each figure from a few values.
+fn all() -> [(&'static str, Figure, &'static str); 8] {
+    let tips = pentagon();
+    let gram: Vec<f64> = tips
+        .iter()
+        .flat_map(|a| tips.iter().map(move |b| a[0] * b[0] + a[1] * b[1]))
+        .collect();
+    let importance = [1.0, 0.8, 0.6, 0.4, 0.2];
+    let planes = [("S = 0.9".to_owned(), tips.clone())];
+    let curves = vec![
+        vec![[1.0, 0.5], [10.0, 0.4]],
+        vec![[1.0, 0.1], [10.0, f64::NAN]],
+    ];
+    let sweep = [[2.0, 0.75], [10.0, 0.5], [100.0, 0.4]];
+    [
+        (
+            "planes",
+            figures::feature_planes(&planes, &importance),
+            include_str!("snapshots/planes.svg"),
+        ),
+        (
+            "gram",
+            figures::gram_and_norms(&gram, Some(&[0.1; 5]), &[1.0; 5], &importance),
+            include_str!("snapshots/gram.svg"),
+        ),
+        (
+            "dimensions",
+            figures::dimensions_per_feature(&sweep),
+            include_str!("snapshots/dimensions.svg"),
+        ),
+        (
+            "dimensionality",
+            figures::feature_dimensionality(&sweep),
+            include_str!("snapshots/dimensionality.svg"),
+        ),
+        (
+            "training",
+            figures::training(&[[1.0, 0.02], [10.0, 0.001]], &curves).with_theme(Theme::Dark),
+            include_str!("snapshots/training.svg"),
+        ),
+        (
+            "cosines",
+            figures::cosines(&[0.309, -0.809, 0.31, f64::NAN], 3),
+            include_str!("snapshots/cosines.svg"),
+        ),
+        (
+            "capacity",
+            figures::capacity(&[0.4; 5], &importance, 2),
+            include_str!("snapshots/capacity.svg"),
+        ),
+        (
+            "probes",
+            figures::probes(&[0.4, 0.5], &[0.39, 0.5], &[0.9, f64::NAN]),
+            include_str!("snapshots/probes.svg"),
+        ),
+    ]
+}
+
+#[test]
+fn snapshots() {
+    let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let mut changed = Vec::new();
+    for (name, figure, expected) in all() {
+        let svg = figure.render();
+        std::fs::write(folder.join(format!("{name}.svg")), &svg).unwrap();
+        if svg != expected {
+            changed.push(name);
+        }
+    }
+    let folder = folder.display();
+    assert!(
+        changed.is_empty(),
+        "{changed:?} differ: look at them in {folder} and copy what is right"
+    );
+}
+
+#[test]
+fn the_random_cosines_are_a_density() {
+    // For m = 3 cosines of random directions are uniform on [-1, 1]: density 1/2 everywhere, a level line.
+    let svg = figures::cosines(&[0.0], 3).render();
+    let line = svg
+        .split("<path d=\"M")
+        .find(|path| path.contains("stroke=\"#d55e00\""))
+        .unwrap();
+    let heights = line
+        .split('"')
+        .next()
+        .unwrap()
+        .split('L')
+        .map(|at| at.split(' ').nth(1).unwrap());
+    let heights: std::collections::HashSet<&str> = heights.collect();
+    assert_eq!(heights.len(), 1, "{heights:?}");
+}
+
+#[test]
+fn thousands_of_points_are_a_small_file() {
+    let points: Vec<[f64; 2]> = (0..20_000)
+        .map(|k| [1.0 + f64::from(k % 100), f64::from(k) / 20_000.0])
+        .collect();
+    let svg = figures::feature_dimensionality(&points).render();
+    assert!(svg.len() < 1_200_000, "{} bytes", svg.len());
+}
