@@ -68,14 +68,14 @@ pub(crate) fn to_json(document: &impl serde::Serialize) -> anyhow::Result<String
 }
 
 /// The style of text on this stdout: its width, colours unless `NO_COLOR` or not a terminal,
-/// ASCII unless the locale is UTF-8.
+/// ASCII unless the locale is UTF-8. A terminal that is `dumb` has no colours.
 pub(crate) fn terminal_style() -> TextStyle {
     let terminal = console::Term::stdout();
     let width = terminal
         .size_checked()
         .map_or(100, |(_rows, columns)| usize::from(columns));
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let color = if terminal.is_term() && !no_color {
+    let color = if terminal.is_term() && !no_color && !is_dumb() {
         Color::Ansi
     } else {
         Color::Never
@@ -94,8 +94,13 @@ pub(crate) fn file_style() -> TextStyle {
         .with_charset(Charset::Unicode)
 }
 
+/// Whether the terminal says that it cannot do more than print.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
+}
+
 /// The first of the locale variables that is set decides, as in the C library.
-fn locale_charset() -> Charset {
+pub(crate) fn locale_charset() -> Charset {
     let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
         .iter()
         .find_map(|name| std::env::var(name).ok().filter(|value| !value.is_empty()));

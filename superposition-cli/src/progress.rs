@@ -1,10 +1,13 @@
 //! Progress on stderr: a bar in a terminal, a line every tenth elsewhere, nothing when quiet.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::output::note;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use superposition_lab::viz::{Charset, sparkline};
+
+use crate::output::{is_dumb, locale_charset, note};
 
 /// Whether progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +19,15 @@ pub(crate) enum Verbosity {
 /// Between two drawings of a bar.
 const REDRAW_MILLISECONDS: u64 = 100;
 
+/// Columns of the sparkline.
+const SPARKS: usize = 16;
+
 /// How progress is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
     Nothing,
     Bar,
-    /// Because stderr is not a terminal.
+    /// Because stderr is not a terminal, or one that cannot move its cursor.
     Lines,
 }
 
@@ -38,24 +44,27 @@ pub(crate) struct Progress {
     tenths: AtomicUsize,
     started: Instant,
     verbosity: Verbosity,
+    charset: Charset,
+    /// The losses of the drawings so far: all of a training in a line, as long as there is room.
+    losses: Mutex<Vec<f64>>,
 }
 
 impl Progress {
     pub(crate) fn new(first: usize, n_steps: usize, verbosity: Verbosity) -> Self {
         let shown = match verbosity {
             Verbosity::Quiet => Shown::Nothing,
-            Verbosity::Normal if console::Term::stderr().is_term() => Shown::Bar,
+            Verbosity::Normal if console::Term::stderr().is_term() && !is_dumb() => Shown::Bar,
             Verbosity::Normal => Shown::Lines,
         };
+        let charset = locale_charset();
         let bar = if shown == Shown::Bar {
-            let style = ProgressStyle::with_template(
-                "{spinner} {msg}  [{bar:32}] {pos}/{len}  {elapsed} elapsed, {eta} left",
-            )
-            .expect("the template is valid")
-            .progress_chars("=> ");
-            ProgressBar::with_draw_target(Some(n_steps as u64), ProgressDrawTarget::stderr())
-                .with_style(style)
-                .with_position(first as u64)
+            let bar =
+                ProgressBar::with_draw_target(Some(n_steps as u64), ProgressDrawTarget::stderr())
+                    .with_style(style(charset))
+                    .with_position(first as u64);
+            // Steps that were made before say nothing about the speed.
+            bar.reset_eta();
+            bar
         } else {
             ProgressBar::hidden()
         };
@@ -68,6 +77,8 @@ impl Progress {
             tenths: AtomicUsize::new(first / tenth(n_steps)),
             started: Instant::now(),
             verbosity,
+            charset,
+            losses: Mutex::default(),
         }
     }
 
@@ -85,6 +96,22 @@ impl Progress {
                 }
             }
         }
+    }
+
+    /// Shows a step of a training, with the losses so far.
+    pub(crate) fn show_loss(&self, step: usize, loss: f64) {
+        self.show(step, || {
+            let mut losses = self
+                .losses
+                .lock()
+                .unwrap_or_else(|poisoned| poisoned.into_inner());
+            losses.push(loss);
+            if self.shown == Shown::Lines {
+                return format!("training  loss {loss:.6}");
+            }
+            let line = sparkline(&thinned(&losses), SPARKS, self.charset);
+            format!("loss {loss:.6} {line:<SPARKS$}")
+        });
     }
 
     fn draw(&self, step: usize, message: impl Fn() -> String) {
@@ -192,6 +219,38 @@ impl Stages {
             stage.progress.finish();
         }
     }
+}
+
+/// A line as wide as the window: what is shown, a bar that takes the room that is left, steps per second, time left.
+fn style(charset: Charset) -> ProgressStyle {
+    let style = ProgressStyle::with_template(
+        "{spinner} {msg}  [{wide_bar}] {pos}/{len}  {rate}  {eta} left",
+    );
+    let style = style
+        .expect("the template is valid")
+        .progress_chars("=> ")
+        .with_key(
+            "rate",
+            |state: &ProgressState, f: &mut dyn std::fmt::Write| {
+                let _ = match state.per_sec() {
+                    rate if rate >= 100.0 => write!(f, "{rate:.0}/s"),
+                    rate => write!(f, "{rate:.1}/s"),
+                };
+            },
+        );
+    match charset {
+        Charset::Unicode => style,
+        Charset::Ascii => style.tick_chars("|/-\\ "),
+    }
+}
+
+/// At most [`SPARKS`] of some values, evenly apart, with the last.
+fn thinned(values: &[f64]) -> Vec<f64> {
+    let n = values.len();
+    if n <= SPARKS {
+        return values.to_vec();
+    }
+    (1..=SPARKS).map(|k| values[k * n / SPARKS - 1]).collect()
 }
 
 /// Steps from one line to the next.

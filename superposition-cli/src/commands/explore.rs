@@ -42,7 +42,7 @@ pub(crate) fn run(args: &ExploreArgs) -> Result<(), Failure> {
     options.tracking = options.tracking.with_start(saved);
     let progress = Progress::new(first, n_steps, args.common.verbosity());
     let tracked = train_tracked(&options.recipe, &options.tracking, &mut |at| {
-        progress.show(at.step, || format!("training  loss {:.6}", at.loss));
+        progress.show_loss(at.step, at.loss);
         interrupt::control_flow()
     });
     progress.finish();

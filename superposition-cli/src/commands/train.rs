@@ -44,7 +44,7 @@ pub(crate) fn run(args: &TrainArgs) -> Result<(), Failure> {
     let tracking = options.tracking.with_start(saved);
     let progress = Progress::new(first, n_steps, args.common.verbosity());
     let tracked = train_tracked(&recipe, &tracking, &mut |at| {
-        progress.show(at.step, || format!("training  loss {:.6}", at.loss));
+        progress.show_loss(at.step, at.loss);
         interrupt::control_flow()
     });
     progress.finish();
