@@ -51,7 +51,7 @@ def test_two_gigabytes_are_not_copied():
     [
         "se.train(n_steps=10**8)",
         "se.train_ensemble(n_instances=4, n_steps=10**8, threads=2)",
-        "se.optimum(10, 4, feature_probability=0.2, n_starts=10**6)",
+        "se.optimum(10, 4, feature_probability=0.2, n_starts=100)",
         "se.reproduce('T', preset='full')",
     ],
 )
@@ -64,7 +64,10 @@ def test_ctrl_c_stops(call):
         time.sleep(0.5)
         assert process.poll() is None, process.stderr.read()
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=30)
+        try:
+            _, error = process.communicate(timeout=30)
+        finally:
+            process.kill()
     assert error.rstrip().endswith("KeyboardInterrupt"), error
     assert "panicked" not in error
 
