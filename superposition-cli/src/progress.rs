@@ -19,6 +19,8 @@ pub(crate) enum Verbosity {
 /// Between two drawings of a bar.
 const REDRAW_MILLISECONDS: u64 = 100;
 
+/// In a window of fewer columns there is no bar.
+const NARROW: u16 = 76;
 /// Columns of the sparkline.
 const SPARKS: usize = 16;
 
@@ -221,11 +223,13 @@ impl Stages {
     }
 }
 
-/// A line as wide as the window: what is shown, a bar that takes the room that is left, steps per second, time left.
+/// A line no wider than the window: what is shown, a bar that takes the room that is left, steps per second, time left.
 fn style(charset: Charset) -> ProgressStyle {
-    let style = ProgressStyle::with_template(
-        "{spinner} {msg}  [{wide_bar}] {pos}/{len}  {rate}  {eta} left",
-    );
+    let (_rows, columns) = console::Term::stderr().size();
+    let style = ProgressStyle::with_template(match columns < NARROW {
+        true => "{spinner} {wide_msg}  {eta} left",
+        false => "{spinner} {msg}  [{wide_bar}] {pos}/{len}  {rate}  {eta} left",
+    });
     let style = style
         .expect("the template is valid")
         .progress_chars("=> ")

@@ -44,6 +44,9 @@ xflags::xflags! {
             optional filter: String
         }
 
+        /// The figures of the README, made again by the command line.
+        cmd figures {}
+
         /// The script of superposition-viz's HTML page: types, lint, and pages of every kind in a headless Chromium.
         cmd page {}
 

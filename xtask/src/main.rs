@@ -7,6 +7,7 @@
 mod bench;
 mod ci;
 mod doc;
+mod figures;
 mod flags;
 mod golden;
 mod page;
@@ -44,6 +45,7 @@ fn run(command: XtaskCmd) -> anyhow::Result<()> {
         XtaskCmd::Doc(flags) => doc::run(&shell, &workspace, flags.open),
         XtaskCmd::Bench(flags) => bench::run(&shell, &workspace, &flags),
         XtaskCmd::Golden(flags) => golden::run(&shell, &workspace, &flags),
+        XtaskCmd::Figures(_) => figures::run(&shell, &workspace),
         XtaskCmd::Page(_) => page::run(&shell, &workspace),
         XtaskCmd::Wasm(_) => wasm::run(&shell, &workspace),
         XtaskCmd::Python(_) => wheel::run(&shell, &workspace),
