@@ -58,7 +58,7 @@ pub struct AnalyzeOptions {
     pub format: FileFormat,
     /// What happens to the norms of an autoencoder's decoder.
     pub decoder_norms: DecoderNorms,
-    /// A file with how often each feature fires; see [`read_firing_rates`].
+    /// A file with how often each feature fires; see [`read_firing_rates`](crate::read_firing_rates).
     pub firing_rates: Option<PathBuf>,
     /// Activations of the features over samples: pairs are weighted by how often both are active, instead of by the
     /// product of firing rates.

@@ -54,8 +54,8 @@ impl EnsembleMember {
 ///     .with_dimensions(Dimensions { n_features: 5, n_hidden: 2 })
 ///     .with_train(TrainOptions::default().with_n_steps(20).with_batch_size(64));
 /// let recipes = [0.5, 0.9].map(|sparsity| recipe.clone().with_sparsity(sparsity));
-/// let go_on = &|_: usize, _: &_| ControlFlow::Continue(());
-/// let members = train_recipes(&recipes, None, NonZeroUsize::MIN, go_on).unwrap();
+/// let members =
+///     train_recipes(&recipes, None, NonZeroUsize::MIN, &|_, _| ControlFlow::Continue(())).unwrap();
 /// // D_i of 5 features in 2 dimensions never sum to more than 2.
 /// assert!(members.iter().all(|member| member.feature_dimensionality.iter().sum::<f64>() < 2.0 + 1e-9));
 /// ```

@@ -159,12 +159,12 @@ pub fn loss_of_file(path: &Path, options: &LossOptions) -> Result<LossDocument, 
 /// use superposition_lab::model::FeatureProbability;
 /// use superposition_lab::{LossOptions, Orientation, loss_of_matrix};
 ///
-/// // One feature, always active, in one dimension, of norm 1: x' = x.
+/// // A feature that is not represented costs its mean square, p / 3.
 /// let mut options = LossOptions::default();
 /// options.features = Some(Orientation::Rows);
-/// options.feature_probability = Some(FeatureProbability::Same(1.0));
-/// let document = loss_of_matrix(from_rows(&[1.0], 1, 1), None, &options).unwrap();
-/// assert_eq!(document.loss, 0.0);
+/// options.feature_probability = Some(FeatureProbability::Same(0.3));
+/// let document = loss_of_matrix(from_rows(&[0.0], 1, 1), None, &options).unwrap();
+/// assert!((document.loss - 0.1).abs() < 1e-15);
 /// ```
 ///
 /// # Errors
