@@ -18,7 +18,7 @@ embedding = se.analyze(
     tensor="embeddings.word_embeddings.weight",
     labels=vocabulary,
     threshold=0.05,
-    null=True,
+    null=5,  # random dictionaries
 )
 print(repr(embedding))
 
@@ -46,7 +46,7 @@ ensemble = se.train_ensemble(
     n_features=20,
     n_hidden=5,
     sparsity=sparsity[:, None],
-    importance="uniform",
+    importance="geometric:0.85",
     n_steps=5_000,
 )
 dimensionality, represented = ensemble.feature_dimensionality, ensemble.feature_norms > 0.5
@@ -54,8 +54,10 @@ print("sparsity  features  D_i of the represented ones")
 for s, d, there in zip(sparsity, dimensionality, represented):
     print(f"{s:8.3f}  {there.sum():8d}  {d[there].mean():.3f}  {d[there].min():.3f}..{d[there].max():.3f}")
 
-# D_i sum to at most m, so features share dimensions as they become sparser: 1 for dense features, 1/2 for antipodal
-# pairs, less beyond.
+# Dense features: the five most important ones, each with a dimension of its own. Sparser: antipodal pairs share one.
+# Sparser still: less than half a dimension for each. They never sum to more than the five there are.
+mean = np.array([d[there].mean() for d, there in zip(dimensionality, represented)])
+assert represented[0].sum() == 5 and mean[0] > 0.99
+assert (abs(mean - 0.5) < 0.01).any()
+assert represented[-1].sum() > 12 and mean[-1] < 0.4
 assert (dimensionality.sum(axis=1) < 5 + 1e-6).all()
-assert represented[0].sum() == 5 and dimensionality[0][represented[0]].mean() > 0.9
-assert represented[-1].sum() > 10 and dimensionality[-1][represented[-1]].mean() <= 0.5

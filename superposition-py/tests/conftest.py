@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 # The same cases on every run; a first call may be slow.
-hypothesis.settings.register_profile("ci", derandomize=True, deadline=None, max_examples=60)
+hypothesis.settings.register_profile("ci", derandomize=True, database=None, deadline=None, max_examples=60)
 hypothesis.settings.load_profile("ci")
 
 
