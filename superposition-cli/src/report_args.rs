@@ -39,6 +39,9 @@ pub(crate) struct ReportArgs {
     /// Two features with cos^2 above this are an edge; the components of these are the clusters
     #[arg(long, value_name = "COS2", allow_negative_numbers = true)]
     pub(crate) threshold: Option<f64>,
+    /// Do not compare features pair by pair: no nearest features and clusters, in a fraction of the time
+    #[arg(long, conflicts_with = "threshold")]
+    pub(crate) no_pairs: bool,
     /// Subtract the mean direction first
     #[arg(long)]
     pub(crate) center: bool,

@@ -1,4 +1,4 @@
-//! `superposition report` and `explore --html`.
+//! `superposition report`, `explore --html` and `figure`.
 
 mod support;
 
@@ -92,6 +92,43 @@ fn documents_become_pages() {
     assert_eq!(data["maps"][0]["x"]["values"].as_array().unwrap().len(), 3);
     assert_eq!(data["runs"][0]["columns"][0]["name"], "1/(1-S)");
     assert_eq!(data["features"], serde_json::Value::Null);
+}
+
+#[test]
+fn figures_of_a_folder_and_of_a_sweep() {
+    let folder = Folder::new();
+    folder
+        .run("explore --n-features 5 --n-hidden 2 --steps 40 --batch-size 64 --quiet --out out")
+        .succeeds();
+    let sweep = folder
+        .run("sweep --steps 20 --seeds 2 --sparsities 0.5,0.9 --n-features 4 --n-hidden 3 --json --quiet")
+        .succeeds();
+    folder.write("sweep.json", sweep.stdout.as_bytes());
+    for (kind, input, says) in [
+        ("plane", "out", "importance: "),
+        ("gram", "out", "W_i . W_j"),
+        ("capacity", "out", "of 2 dimensions"),
+        ("cosines", "out", "pairs"),
+        ("training", "out", "dimensionality D_i"),
+        ("probes", "out", "the model's readout"),
+        ("dimensions", "sweep.json", "a model each"),
+        ("dimensionality", "sweep.json", "a feature each"),
+    ] {
+        folder
+            .run(&format!("figure {kind} {input} -o {kind}.svg --dark"))
+            .succeeds();
+        let svg = std::fs::read_to_string(folder.path(&format!("{kind}.svg"))).unwrap();
+        assert!(svg.starts_with("<svg") && svg.contains(says), "{kind}");
+    }
+    // 2 sparsities x 2 seeds x 4 features, a circle each, and one in the legend.
+    let svg = std::fs::read_to_string(folder.path("dimensionality.svg")).unwrap();
+    assert_eq!(svg.matches("m-3 0a3 3").count(), 16 + 1);
+    folder
+        .run("figure plane sweep.json -o x.svg")
+        .fails(1, &["sweep.json", "explore"]);
+    folder
+        .run("figure dimensions out -o x.svg")
+        .fails(1, &["out", "sweep --json"]);
 }
 
 #[test]

@@ -19,7 +19,7 @@ import { at, short } from "./number.js";
  * @returns {View}
  */
 export function training(root, page, { columns, snapshots }) {
-  const steps = columns[0].numbers ?? new Float64Array();
+  const steps = columns[0]?.numbers ?? new Float64Array();
   const measured = columns.slice(1).filter((column) => column.numbers);
   let shown = 0;
   let log = true;

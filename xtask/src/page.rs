@@ -85,7 +85,7 @@ fn make_pages(shell: &Shell, workspace: &Workspace, pages: &Path) -> anyhow::Res
         "phases --out phases.html",
         "probe.json --out probe.html",
         "large.npy --features rows --out large.html",
-        "embedding.npy --features rows --out embedding.html",
+        "embedding.npy --features rows --no-pairs --out embedding.html",
     ] {
         cmd!(shell, "{program} report")
             .args(report.split(' '))

@@ -1,6 +1,7 @@
 //! `superposition report`.
 
 use superposition_lab::Centering;
+use superposition_lab::analysis::Pairs;
 use superposition_lab::io::{check_writable, write_atomic};
 use superposition_lab::page::{PageOptions, page_of_files};
 
@@ -41,6 +42,9 @@ fn options(args: &ReportArgs) -> PageOptions {
     analyze.analysis.threads = args.threads.get().get();
     set(&mut analyze.analysis.cluster_threshold, args.threshold);
     set(&mut analyze.kept_values, args.max_values);
+    if args.no_pairs {
+        analyze.analysis.pairs = Pairs::Skipped;
+    }
     if args.center {
         analyze.centering = Centering::Mean;
     }
