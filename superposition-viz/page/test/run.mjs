@@ -84,11 +84,21 @@ async function everyView(name, expected, options) {
   await tab.close();
 }
 
+/** Milliseconds from the beginning to the first thing that is seen. */
+const FIRST_PAINT =
+  "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? performance.timing.loadEventEnd - performance.timing.navigationStart";
+
 /** Opening, and frames while a plot of `name` is turned. */
 async function speed(name, view) {
-  const tab = await open(name);
-  await wait(200);
-  const opening = await tab.run("performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? performance.timing.loadEventEnd - performance.timing.navigationStart");
+  // The best of three: the machine may have been busy with something else.
+  let opening = Infinity;
+  let tab;
+  for (let k = 0; k < 3; k++) {
+    await tab?.close();
+    tab = await open(name);
+    await wait(200);
+    opening = Math.min(opening, await tab.run(FIRST_PAINT));
+  }
   await show(tab, view);
   await wait(300);
   const frames = await tab.run(`new Promise((done) => {
