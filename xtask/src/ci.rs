@@ -108,7 +108,7 @@ fn clippy(shell: &Shell) -> anyhow::Result<()> {
 
 /// Block T; block X is among the tests. The command is what these have built.
 fn reproduce_quick(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
-    let program = workspace.target.join("debug").join("superposition");
+    let program = workspace.program(shell)?;
     Ok(cmd!(shell, "{program} reproduce T --quick --quiet").run()?)
 }
 

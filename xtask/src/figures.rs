@@ -28,8 +28,7 @@ const KEPT: [(&str, &str); 7] = [
 ];
 
 pub(crate) fn run(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
-    cmd!(shell, "cargo build --quiet").run()?;
-    let program = workspace.target.join("debug").join("superposition");
+    let program = workspace.program(shell)?;
     let folder = workspace.target.join("figures");
     shell.remove_path(&folder)?;
     shell.create_dir(&folder)?;

@@ -17,11 +17,11 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
         "cargo build --quiet --package superposition-viz --example hostile_page"
     )
     .run()?;
-    cmd!(shell, "cargo build --quiet").run()?;
+    let program = workspace.program(shell)?;
     let pages = workspace.target.join("page");
     shell.remove_path(&pages)?;
     shell.create_dir(&pages)?;
-    make_pages(shell, workspace, &pages)?;
+    make_pages(shell, workspace, &program, &pages)?;
     cmd!(shell, "node {FOLDER}/test/run.mjs {pages}")
         .run()
         .context("chromium is on the PATH, or named by CHROMIUM?")
@@ -34,14 +34,17 @@ fn check_script(shell: &Shell) -> anyhow::Result<()> {
 }
 
 /// One page of each kind.
-fn make_pages(shell: &Shell, workspace: &Workspace, pages: &Path) -> anyhow::Result<()> {
-    let built = workspace.target.join("debug");
-    let program = built.join("superposition");
+fn make_pages(
+    shell: &Shell,
+    workspace: &Workspace,
+    program: &Path,
+    pages: &Path,
+) -> anyhow::Result<()> {
     let slice = workspace
         .root
         .join("superposition-testkit/golden/minilm-slice.safetensors");
     let matrix = workspace.root.join(FOLDER).join("test/matrix.mjs");
-    let hostile = built.join("examples/hostile_page");
+    let hostile = workspace.target.join("debug/examples/hostile_page");
     let _folder = shell.push_dir(pages);
     for name in ["labels", "nan", "one", "empty"] {
         let page = cmd!(shell, "{hostile} {name}").read()?;

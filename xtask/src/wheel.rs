@@ -12,8 +12,6 @@ use crate::{python, workspace::Workspace};
 
 const FOLDER: &str = "superposition-py";
 const REQUIREMENTS: &str = "superposition-py/requirements.txt";
-/// A test that runs the command line, which is built for it.
-const TEST_OF_COMMAND: &str = "streaming";
 /// What a wheel may weigh.
 const BYTES: u64 = 6_000_000;
 /// The embedding of the example; no code of the package is run.
@@ -29,13 +27,7 @@ pub(crate) fn run(shell: &Shell, workspace: &Workspace) -> anyhow::Result<()> {
     )
     .run()?;
     check_types(shell, workspace, &python)?;
-    // What the results are compared with: the command as the tests of the workspace have it, which CI has built.
-    cmd!(
-        shell,
-        "cargo test --quiet --locked --workspace --no-run --test {TEST_OF_COMMAND}"
-    )
-    .run()?;
-    let program = workspace.target.join("debug").join("superposition");
+    let program = workspace.program(shell)?;
     cmd!(
         shell,
         "{python} -m pytest --quiet --durations=5 -p no:cacheprovider {FOLDER}/tests"

@@ -5,6 +5,10 @@ use std::{collections::BTreeSet, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, bail, ensure};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand, Package, TargetKind};
+use xshell::{Shell, cmd};
+
+/// A test that runs the command line, which is built for it.
+const TEST_OF_PROGRAM: &str = "streaming";
 
 /// The whole repository.
 #[derive(Debug, Default)]
@@ -66,6 +70,17 @@ pub(crate) struct File {
 }
 
 impl Workspace {
+    /// The command line as the tests of the workspace have it, which it builds if they have not: alone it would be
+    /// compiled with other features, and everything below it too.
+    pub(crate) fn program(&self, shell: &Shell) -> anyhow::Result<PathBuf> {
+        cmd!(
+            shell,
+            "cargo test --quiet --locked --workspace --no-run --test {TEST_OF_PROGRAM}"
+        )
+        .run()?;
+        Ok(self.target.join("debug").join("superposition"))
+    }
+
     pub(crate) fn load() -> anyhow::Result<Self> {
         let metadata = MetadataCommand::new()
             .no_deps()
