@@ -28,6 +28,8 @@ mod x7_polytopes;
 mod x8_pentagon_to_digons;
 mod x9_one_active;
 
+pub(super) use self::support::variance;
+pub(super) use self::x14_gain::best_gain;
 use super::Experiment;
 
 pub(super) const ROWS: &[&Experiment] = &[

@@ -49,7 +49,7 @@ pub(super) fn population_loss_sum(
 }
 
 /// `$v(p) = p/3 - p^2/4$`: the variance of a feature, which dropping it costs with the best bias, `$p/2$`.
-pub(super) fn variance(p: f64) -> f64 {
+pub(in crate::reproduce) fn variance(p: f64) -> f64 {
     p / 3.0 - p * p / 4.0
 }
 

@@ -139,6 +139,12 @@ fn gain(shape: &Shape, p: f64) -> Result<f64, LabError> {
     Ok((k as f64 * variance(p) - lowest) / d as f64)
 }
 
+/// The polytope of the catalogue that gains most per dimension, and how much.
+pub(in crate::reproduce) fn best_gain(p: f64) -> Result<(&'static str, f64), LabError> {
+    let (index, gain) = winner(p)?;
+    Ok((CATALOGUE[index].name, gain))
+}
+
 fn winner(p: f64) -> Result<(usize, f64), LabError> {
     let mut best = (0, f64::NEG_INFINITY);
     for (index, shape) in CATALOGUE.iter().enumerate() {

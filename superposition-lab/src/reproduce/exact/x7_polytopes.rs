@@ -2,10 +2,11 @@
 
 use superposition_analysis::faer::Mat;
 use superposition_analysis::{PolytopeOptions, feature_dimensionality, polytopes};
+use superposition_model::{FeatureDistribution, FeatureProbability};
 use superposition_viz::svg::{Axis, Figure, Panel, Series};
 
 use super::geometry::{cross_polytope, polygon, simplex, square_antiprism, tegum};
-use super::support::TMS;
+use super::support::{TMS, objective, settle};
 use crate::LabError;
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
@@ -17,10 +18,10 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         claim: "D is 1/2 in a digon, 2/3 in a triangle, 3/4 in a tetrahedron, 2/5 in a pentagon, 3/8 in a tight square antiprism; tegum products keep the D of their factors",
         source: TMS,
         section: "The Geometry of Superposition: feature dimensionality and polytopes",
-        config: "constructed: simplices, regular polygons, a square antiprism of height 1/sqrt(3), tegum products of these",
+        config: "constructed: simplices, regular polygons, a square antiprism of height 1/sqrt(3), tegum products of these; optimised: descent on the exact loss over all of W and b from a slightly irregular one, importance 1, at a density where X14 has it first",
         measured: "the feature dimensionalities, each against its fraction",
         seeds: &[],
-        budget: Budget::seconds(0.5),
+        budget: Budget::seconds(5.0),
     },
     run,
 };
@@ -50,14 +51,40 @@ fn constructed() -> Vec<(&'static str, Mat<f64>, Vec<f64>)> {
     ]
 }
 
+/// At these densities X14 has them first.
+const DENSITIES: [(&str, f64); 5] = [
+    ("digon", 0.4),
+    ("triangle", 0.7),
+    ("tetrahedron", 0.9),
+    ("pentagon", 0.215),
+    ("square antiprism", 0.1),
+];
+
+/// The minimum below a polytope whose corners are moved a little: no symmetry keeps the descent.
+fn optimised(w: &Mat<f64>, p: f64) -> Result<Mat<f64>, LabError> {
+    let (m, n) = w.shape();
+    let distribution = FeatureDistribution::new(n, &FeatureProbability::Same(p))?;
+    let corners = (0..n).flat_map(|i| w.col_as_slice(i).to_vec());
+    let moved = corners
+        .enumerate()
+        .map(|(k, x)| x + 0.05 * (1.7 * k as f64).sin());
+    let start: Vec<f64> = moved.chain(vec![-0.1; n]).collect();
+    let found = settle(&objective(n, m, distribution)?, &start).x;
+    Ok(Mat::from_fn(m, n, |k, i| found[i * m + k]))
+}
+
+fn off(w: &Mat<f64>, expected: &[f64]) -> f64 {
+    let off = feature_dimensionality(w.as_ref());
+    let off = off.iter().zip(expected).map(|(d, e)| (d - e).abs());
+    off.fold(0.0, f64::max)
+}
+
 fn run(_: &Context<'_>) -> Result<Findings, LabError> {
     let mut findings = Findings::new(Verdict::Agrees);
     let check = |name: &str, w: &Mat<f64>, expected: &[f64]| {
-        let off = feature_dimensionality(w.as_ref());
-        let off = off.iter().zip(expected).map(|(d, e)| (d - e).abs());
         Check::new(
             format!("{name}: largest difference of a D from its fraction"),
-            off.fold(0.0, f64::max),
+            off(w, expected),
             Precision::Exact,
             Expected::AtMost { value: 1e-12 },
             "constructed; rounding",
@@ -70,6 +97,25 @@ fn run(_: &Context<'_>) -> Result<Findings, LabError> {
         points.extend(dimensionalities.iter().map(|&d| [k as f64, d]));
         let recognised = polytopes(w.as_ref(), &PolytopeOptions::default())?;
         findings.note(format!("{name}: recognised as {recognised}"));
+    }
+    for (name, w, expected) in constructed() {
+        let Some((_, p)) = DENSITIES.iter().find(|(density, _)| *density == name) else {
+            continue;
+        };
+        let found = optimised(&w, *p)?;
+        findings.check(Check::new(
+            format!("{name}, optimised at p = {p}: largest difference of a D from its fraction"),
+            off(&found, &expected),
+            Precision::Deterministic { error: 1e-6 },
+            Expected::AtMost {
+                value: if name == "square antiprism" {
+                    0.006
+                } else {
+                    0.005
+                },
+            },
+            "the loss, not a construction, made it; the antiprism of least loss is not quite tight",
+        ));
     }
     let ticks = constructed().into_iter().enumerate();
     let ticks = ticks.map(|(k, (_, w, _))| (k as f64, format!("{}/{}d", w.ncols(), w.nrows())));

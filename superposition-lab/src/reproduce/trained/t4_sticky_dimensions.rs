@@ -6,7 +6,9 @@ use rand_chacha::rand_core::SeedableRng as _;
 use superposition_analysis::{
     Polytope, Polytopes, feature_dimensionality, feature_norms, polytopes,
 };
-use superposition_model::{Dimensions, FeatureSets, Importance, ToyModel};
+use superposition_model::{
+    Dimensions, FeatureDistribution, FeatureProbability, FeatureSets, Importance, ToyModel,
+};
 use superposition_train::Task;
 
 use superposition_viz::Scale;
@@ -15,6 +17,7 @@ use superposition_viz::svg::{Axis, Figure, Panel, Series};
 use super::support::{
     Fit, config, features_per_dimension, fits, notebook, notebook_levels, settled, task, untrained,
 };
+use crate::reproduce::exact::{best_gain, variance};
 use crate::reproduce::{
     Budget, Check, Context, Definition, Expected, Experiment, Findings, Precision, Verdict,
 };
@@ -145,6 +148,21 @@ fn share(name: String, value: f64, at_least: f64, reason: &str) -> Check {
     )
 }
 
+/// How much a trained model gains per dimension over dropping all features, beside the best of X14's polytopes.
+fn gain(model: &ToyModel, p: f64) -> Result<String, LabError> {
+    let Dimensions {
+        n_features: n,
+        n_hidden: m,
+    } = model.dimensions();
+    let distribution = FeatureDistribution::new(n, &FeatureProbability::Same(p))?;
+    let loss = model.population_loss(&distribution, &vec![1.0; n], 1e-4 * p)?;
+    let (name, best) = best_gain(p)?;
+    Ok(format!(
+        "n = {n}, p = {p:.3}: gain per dimension {:.5}; of the best polytope of X14, the {name}, {best:.5}",
+        n as f64 * (variance(p) - loss.value) / m as f64
+    ))
+}
+
 fn run(context: &Context<'_>) -> Result<Findings, LabError> {
     let mut findings = Findings::new(Verdict::Agrees);
     let models = levels(context, 0.0..0.35, 1)?;
@@ -184,6 +202,9 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
             d.iter().fold(0.0, |sum, d| sum + d)
         ));
     }
+    for (p, _, model) in models.iter().filter(|(p, ..)| *p < 0.95) {
+        findings.note(gain(model, *p)?);
+    }
     let mut rng = ChaCha8Rng::seed_from_u64(0);
     let blurred: Vec<f64> = values
         .iter()
@@ -214,6 +235,7 @@ fn run(context: &Context<'_>) -> Result<Findings, LabError> {
     for (p, fits) in probabilities.iter().zip(&large) {
         let named = polytopes(fits[0].model.w(), &toy_polytope_options())?;
         findings.note(format!("n = 400, p = {p}: {named}"));
+        findings.note(gain(&fits[0].model, *p)?);
         found.push(named);
     }
     let digons = |found: &Polytopes, name: &str| {
