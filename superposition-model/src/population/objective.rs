@@ -122,7 +122,8 @@ impl PopulationObjective {
     /// assert!(!objective.is_closed_form());
     /// let objective = objective.by_transform(1e-6).unwrap();
     /// let mut gradient = [0.0; 120];
-    /// let loss = objective.value_and_gradient(&[0.1; 120], &mut gradient);
+    /// let parameters: Vec<f64> = (0..120).map(|k| (k as f64).sin()).collect();
+    /// let loss = objective.value_and_gradient(&parameters, &mut gradient);
     /// assert!(loss.converged() && loss.n_nodes > 0);
     /// ```
     ///
