@@ -37,7 +37,8 @@ const STRENGTH: f64 = 0.1;
 fn vulnerability(model: &ToyModel, distribution: &FeatureDistribution) -> f64 {
     let n = model.dimensions().n_features;
     let x = distribution.sample(N_SAMPLES, &mut Stream::Evaluation.rng(0, 0, 0));
-    let (w, b) = (model.w(), model.b().unwrap_or_default());
+    let w = model.w();
+    let b = model.b().expect("the models of T4 have a bias");
     let column = |i: usize| (0..w.nrows()).map(move |k| f64::from(w[(k, i)]));
     let g: Vec<Vec<f64>> = (0..n)
         .map(|i| {
@@ -57,12 +58,21 @@ fn vulnerability(model: &ToyModel, distribution: &FeatureDistribution) -> f64 {
     let size = STRENGTH * mean / N_SAMPLES as f64;
     let norms: Vec<f64> = g.iter().map(|row| norm(&mut row.iter().copied())).collect();
     let mut sum = 0.0;
+    let mut z = vec![0.0; n];
     for x in &inputs {
+        for (z, b) in z.iter_mut().zip(b) {
+            *z = f64::from(*b);
+        }
+        // G is symmetric, and most inputs are 0.
+        for (row, &x) in g.iter().zip(x).filter(|(_, x)| **x != 0.0) {
+            for (z, g) in z.iter_mut().zip(row) {
+                *z += g * x;
+            }
+        }
         let grown = (0..n).map(|i| {
-            let z = f64::from(b[i]) + g[i].iter().zip(x).map(|(g, x)| g * x).sum::<f64>();
             let square = |z: f64| (z.max(0.0) - x[i]).powi(2);
             let moved = size * norms[i];
-            square(z + moved).max(square(z - moved)) - square(z)
+            square(z[i] + moved).max(square(z[i] - moved)) - square(z[i])
         });
         sum += grown.fold(0.0, f64::max);
     }
