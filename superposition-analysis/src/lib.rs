@@ -14,6 +14,7 @@ mod display;
 mod encoder;
 mod error;
 mod frame;
+mod hull;
 mod input;
 mod interference;
 mod kernel;
@@ -63,6 +64,7 @@ pub use directions::{
 pub use encoder::encoder_decoder_cosines;
 pub use error::AnalysisError;
 pub use frame::{frame_operator, frame_potential, tightness};
+pub use hull::plane_corners;
 pub use input::{Real, check_finite, from_columns, from_rows};
 pub use interference::{
     cosines, feature_interference, feature_interference_into, interference_matrix,

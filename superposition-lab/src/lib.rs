@@ -20,6 +20,7 @@ mod sweep;
 
 mod exact_loss;
 mod optimum;
+mod parallel;
 mod phase_diagram;
 
 mod autoencoder;

@@ -20,6 +20,7 @@ mod exact;
 mod training;
 
 pub mod optimum;
+pub mod posterior;
 pub mod sae;
 
 // What a reader wants first; the blank lines keep rustfmt from sorting it.

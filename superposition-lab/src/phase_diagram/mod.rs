@@ -7,7 +7,6 @@ mod fixed;
 mod map;
 mod optimum;
 mod options;
-mod parallel;
 mod training;
 
 use std::fmt::Write as _;
@@ -28,6 +27,9 @@ pub use options::PhaseDiagramOptions;
 
 pub(crate) use agreement::{compared, excess, share};
 pub(crate) use optimum::untrained_optimum;
+
+/// Cells that a thread takes at a time.
+const BLOCK: usize = 16;
 
 /// A part of the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use superposition_model::population::PopulationObjective;
 use superposition_train::optimum::{MinimizeOptions, Minimized, minimize};
 
 use super::training::Best;
-use super::{Diagram, PhaseReading, PhaseStage, fixed, objective, parallel};
-use crate::LabError;
+use super::{BLOCK, Diagram, PhaseReading, PhaseStage, fixed, objective};
+use crate::{LabError, parallel};
 
 /// What a cell is read to be.
 pub(super) struct Cell {
@@ -21,7 +21,7 @@ pub(super) struct Cell {
 pub(super) fn cells(diagram: &Diagram<'_>, trained: &[Best]) -> Result<Vec<Cell>, LabError> {
     let (n_cells, columns) = (diagram.n_cells(), diagram.relative_importance.len());
     let done = AtomicUsize::new(0);
-    let own = parallel::map(n_cells, diagram.threads, |cell| {
+    let own = parallel::map(n_cells, BLOCK, diagram.threads, |cell| {
         let objective = diagram.objective(cell)?;
         let [r, p] = diagram.at(cell);
         let starts = [
@@ -35,7 +35,7 @@ pub(super) fn cells(diagram: &Diagram<'_>, trained: &[Best]) -> Result<Vec<Cell>
         diagram.progress(PhaseStage::Optimum, n_finished.min(n_cells - 1))?;
         Ok((read(&objective, &found.x, found.value), found))
     })?;
-    let cells = parallel::map(n_cells, diagram.threads, |cell| {
+    let cells = parallel::map(n_cells, BLOCK, diagram.threads, |cell| {
         diagram.progress(PhaseStage::Optimum, n_cells - 1)?;
         let objective = diagram.objective(cell)?;
         let (column, row) = (cell % columns, cell / columns);

@@ -5,8 +5,8 @@ use std::ops::Range;
 use superposition_model::{FeatureDistribution, FeatureProbability, ToyModelConfig};
 use superposition_train::{Job, Task, TrainError, Trained, train_ensemble, train_exact};
 
-use super::{Diagram, PhaseStage, importance, parallel};
-use crate::LabError;
+use super::{BLOCK, Diagram, PhaseStage, importance};
+use crate::{LabError, parallel};
 
 /// Models that are trained between two looks at the observer, where trainings do not look themselves.
 const MODELS_AT_ONCE: usize = 1 << 13;
@@ -77,7 +77,7 @@ fn on_samples(diagram: &Diagram<'_>, cells: Range<usize>) -> Result<Vec<Best>, L
         diagram.observe(PhaseStage::Training, cells.start)
     });
     let n_seeds = diagram.options.n_seeds;
-    let losses = parallel::map(jobs.len(), diagram.threads, |k| {
+    let losses = parallel::map(jobs.len(), BLOCK, diagram.threads, |k| {
         let objective = diagram.objective(cells.start + k / n_seeds)?;
         let Ok(trained) = &trained[k] else {
             return Ok(f64::NAN);

@@ -28,7 +28,9 @@ mod x7_polytopes;
 mod x8_pentagon_to_digons;
 mod x9_one_active;
 
-pub(super) use self::support::variance;
+pub(super) use self::one_active::{OneActive, critical_polygons, polygon_parameters};
+pub(super) use self::support::{C23, variance};
+pub(super) use self::x10_polygons::loss_with_dead;
 pub(super) use self::x14_gain::best_gain;
 use super::Experiment;
 

@@ -2,6 +2,7 @@
 
 use superposition_analysis::faer::Mat;
 use superposition_analysis::spectrum;
+use superposition_train::optimum::Objective;
 
 use super::geometry::{dot, polygon};
 use crate::LabError;
@@ -94,14 +95,14 @@ fn of_itself(a: f64, b: f64) -> Term {
 /// of `$\sum_j I_j (x_j - x'_j)^2$`.
 ///
 /// Parameters are W by columns, then b.
-pub(super) struct OneActive {
-    pub(super) n_hidden: usize,
-    pub(super) importance: Vec<f64>,
+pub(in crate::reproduce) struct OneActive {
+    pub(in crate::reproduce) n_hidden: usize,
+    pub(in crate::reproduce) importance: Vec<f64>,
 }
 
 impl OneActive {
     /// All importances 1, in the plane.
-    pub(super) fn plane(n_features: usize) -> Self {
+    pub(in crate::reproduce) fn plane(n_features: usize) -> Self {
         Self {
             n_hidden: 2,
             importance: vec![1.0; n_features],
@@ -145,7 +146,7 @@ impl OneActive {
     }
 
     /// L.
-    pub(super) fn loss(&self, x: &[f64]) -> f64 {
+    pub(in crate::reproduce) fn loss(&self, x: &[f64]) -> f64 {
         let mut loss = 0.0;
         self.terms(x, |_, _, term| loss += term.value);
         loss
@@ -153,16 +154,8 @@ impl OneActive {
 
     /// The gradient of L.
     pub(super) fn gradient(&self, x: &[f64]) -> Vec<f64> {
-        let (m, c) = (self.n_hidden, self.n_features());
         let mut gradient = vec![0.0; x.len()];
-        self.terms(x, |i, j, term| {
-            for k in 0..m {
-                // For i = j this is the derivative of the squared norm, 2 W_jk.
-                gradient[i * m + k] += term.a * x[j * m + k];
-                gradient[j * m + k] += term.a * x[i * m + k];
-            }
-            gradient[c * m + j] += term.b;
-        });
+        self.value_and_gradient(x, &mut gradient);
         gradient
     }
 
@@ -198,8 +191,30 @@ impl OneActive {
     }
 }
 
+impl Objective for OneActive {
+    fn n_parameters(&self) -> usize {
+        self.n_features() * (self.n_hidden + 1)
+    }
+
+    fn value_and_gradient(&self, x: &[f64], gradient: &mut [f64]) -> f64 {
+        let (m, c) = (self.n_hidden, self.n_features());
+        let mut loss = 0.0;
+        gradient.fill(0.0);
+        self.terms(x, |i, j, term| {
+            loss += term.value;
+            for k in 0..m {
+                // For i = j this is the derivative of the squared norm, 2 W_jk.
+                gradient[i * m + k] += term.a * x[j * m + k];
+                gradient[j * m + k] += term.a * x[i * m + k];
+            }
+            gradient[c * m + j] += term.b;
+        });
+        loss
+    }
+}
+
 /// The parameters of a regular c-gon of norm l and bias b.
-pub(super) fn polygon_parameters(c: usize, [norm, bias]: [f64; 2]) -> Vec<f64> {
+pub(in crate::reproduce) fn polygon_parameters(c: usize, [norm, bias]: [f64; 2]) -> Vec<f64> {
     let corners = polygon(c);
     let columns = (0..c).flat_map(|i| corners.col_as_slice(i).to_vec());
     let w = columns.map(|x| norm * x);
@@ -253,7 +268,7 @@ pub(super) fn critical_polygon(c: usize, start: [f64; 2]) -> Option<[f64; 2]> {
 }
 
 /// The critical c-gons that a grid of starts ends at, lowest loss first.
-pub(super) fn critical_polygons(c: usize) -> Vec<[f64; 2]> {
+pub(in crate::reproduce) fn critical_polygons(c: usize) -> Vec<[f64; 2]> {
     let potential = OneActive::plane(c);
     let loss = |at: &[f64; 2]| potential.loss(&polygon_parameters(c, *at));
     let starts =

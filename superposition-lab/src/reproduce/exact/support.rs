@@ -19,7 +19,7 @@ use crate::reproduce::Context;
 
 pub(super) const TMS: &str = "Elhage et al. 2022, Toy Models of Superposition";
 
-pub(super) const C23: &str =
+pub(in crate::reproduce) const C23: &str =
     "Chen et al. 2023, Dynamical versus Bayesian Phase Transitions in a Toy Model of Superposition";
 
 /// A value in [0, 1) from one u32.

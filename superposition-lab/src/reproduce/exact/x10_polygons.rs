@@ -46,7 +46,7 @@ fn in_chamber(c: usize, [norm, bias]: [f64; 2]) -> bool {
 }
 
 /// The loss of a k-gon and c - k features without direction, of bias `dead`.
-pub(super) fn loss_with_dead(k: usize, at: [f64; 2], c: usize, dead: f64) -> f64 {
+pub(in crate::reproduce) fn loss_with_dead(k: usize, at: [f64; 2], c: usize, dead: f64) -> f64 {
     let polygon = polygon_parameters(k, at);
     let (w, b) = polygon.split_at(2 * k);
     let mut x = w.to_vec();

@@ -1,6 +1,9 @@
-//! X13: learning coefficients of minimally singular polygons, by the rank of the Hessian.
+//! X13: learning coefficients of minimally singular polygons, by the rank of the Hessian and by sampling.
 
 use superposition_analysis::spectrum;
+use superposition_train::posterior::{
+    LearningCoefficientOptions, PosteriorOptions, local_learning_coefficient,
+};
 use superposition_viz::Scale;
 use superposition_viz::svg::{Axis, Figure, Panel, Series};
 
@@ -17,10 +20,10 @@ pub(super) const EXPERIMENT: Experiment = Experiment {
         claim: "minimally singular c-gons have the local learning coefficient (3c - 1)/2: 7, 8.5, 10, 11.5 for c = 5..8",
         source: C23,
         section: "local learning coefficients of k-gons",
-        config: "m = 2, one active feature, the c-gon among c features; exact second derivatives in all 3c parameters",
-        measured: "rank of the Hessian, twice the coefficient where the only flat directions are symmetries",
-        seeds: &[],
-        budget: Budget::seconds(1.0),
+        config: "m = 2, one active feature, the c-gon among c features; exact second derivatives in all 3c parameters; 4 chains of Hamiltonian Monte Carlo about it with the exact loss, inverse temperature 100,000",
+        measured: "rank of the Hessian, twice the coefficient where the only flat directions are symmetries; the coefficient from the mean loss of the chains",
+        seeds: &[0],
+        budget: Budget::seconds(10.0),
     },
     run,
 };
@@ -50,12 +53,55 @@ fn check_rank(c: usize, values: &[f64]) -> Check {
     )
 }
 
-fn run(_: &Context<'_>) -> Result<Findings, LabError> {
+/// The inverse temperature at which a polygon is sampled: its flattest directions curve by 0.01, so that the prior makes the
+/// coefficient smaller by less than .01.
+const BETA: f64 = 1e5;
+
+/// The coefficient of a c-gon from chains about it, beside the expected one.
+fn check_sampled(
+    context: &Context<'_>,
+    c: usize,
+    x: &[f64],
+    share: f64,
+) -> Result<(Check, String), LabError> {
+    let n_samples = context.by_preset(500, 2000, 2000);
+    let posterior = PosteriorOptions::default()
+        .with_n_burn_in(n_samples / 2)
+        .with_n_samples(n_samples);
+    let options = LearningCoefficientOptions::new(BETA).with_posterior(posterior);
+    let observe = &mut |done: f64| context.observe(share + 0.2 * done);
+    let found = local_learning_coefficient(&OneActive::plane(c), x, &options, observe)?;
+    let expected = 0.5 * (3 * c - 1) as f64;
+    let check = Check::new(
+        format!("{c}-gon: sampled coefficient"),
+        found.value,
+        Precision::Sampled {
+            standard_error: found.standard_error,
+        },
+        Expected::Equals {
+            value: expected,
+            tolerance: 0.1 * expected,
+        },
+        "(3c - 1)/2, to a tenth",
+    );
+    let note = format!(
+        "{c}-gon: coefficient {:.3} +- {:.3}, effective sample size {:.0}, R-hat {:.4}, acceptance {:.2}",
+        found.value,
+        found.standard_error,
+        found.effective_sample_size,
+        found.r_hat,
+        found.acceptance
+    );
+    Ok((check, note))
+}
+
+fn run(context: &Context<'_>) -> Result<Findings, LabError> {
     let mut findings = Findings::new(Verdict::Agrees);
     let axis = Axis::new("singular value").with_scale(Scale::Logarithmic);
     let mut panel = Panel::new("", Axis::new("index"), axis);
     for c in 5..=8 {
-        let values = singular_values(c, &polygon_parameters(c, critical_polygons(c)[0]))?;
+        let polygon = polygon_parameters(c, critical_polygons(c)[0]);
+        let values = singular_values(c, &polygon)?;
         findings.check(check_rank(c, &values));
         findings.check(Check::new(
             format!("{c}-gon: gap between the smallest that counts and the largest that does not"),
@@ -64,6 +110,9 @@ fn run(_: &Context<'_>) -> Result<Findings, LabError> {
             Expected::AtLeast { value: 1e9 },
             "the rotation is flat to rounding, 1e-16, and every other direction curves by 1e-3",
         ));
+        let (check, note) = check_sampled(context, c, &polygon, 0.2 * (c - 5) as f64)?;
+        findings.check(check);
+        findings.note(note);
         let points = values.iter().enumerate();
         let points = points.map(|(k, &value)| [k as f64 + 1.0, value.max(1e-18)]);
         panel = panel.with_series(Series::points(format!("{c}-gon"), points.collect()));
@@ -85,6 +134,10 @@ fn run(_: &Context<'_>) -> Result<Findings, LabError> {
     findings.control(
         "in place of the hexagon, a pentagon with a dead feature of negative bias",
         check_rank(6, &singular_values(6, &x)?),
+    );
+    findings.control(
+        "that pentagon sampled",
+        check_sampled(context, 6, &x, 0.8)?.0,
     );
     Ok(findings)
 }

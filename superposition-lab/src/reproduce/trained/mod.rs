@@ -1,6 +1,7 @@
 //! Block T: results of trained models.
 
 mod support;
+mod t12_posterior;
 mod t1_pentagon;
 mod t2_phase_diagrams;
 mod t3_basic_results;
@@ -19,4 +20,5 @@ pub(super) const ROWS: &[&Experiment] = &[
     &t5_correlated_features::EXPERIMENT,
     &t6_energy_levels::EXPERIMENT,
     &t7_adversarial::EXPERIMENT,
+    &t12_posterior::EXPERIMENT,
 ];

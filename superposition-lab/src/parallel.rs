@@ -1,4 +1,4 @@
-//! The same for every cell, on several threads.
+//! The same for each of many, on several threads.
 
 use std::num::NonZeroUsize;
 use std::sync::Mutex;
@@ -7,12 +7,10 @@ use std::thread;
 
 use crate::LabError;
 
-/// Cells that a thread takes at a time.
-const BLOCK: usize = 16;
-
-/// `f` of each of `0..n` in order; the first error in the order of time.
-pub(super) fn map<T: Send>(
+/// `f` of each of `0..n` in order, of which a thread takes `block` at a time; the first error in the order of time.
+pub(crate) fn map<T: Send>(
     n: usize,
+    block: usize,
     threads: NonZeroUsize,
     f: impl Fn(usize) -> Result<T, LabError> + Sync,
 ) -> Result<Vec<T>, LabError> {
@@ -21,11 +19,11 @@ pub(super) fn map<T: Send>(
     let error = Mutex::new(None);
     let work = || {
         while !failed.load(Ordering::Relaxed) {
-            let start = next.fetch_add(BLOCK, Ordering::Relaxed);
+            let start = next.fetch_add(block, Ordering::Relaxed);
             if start >= n {
                 break;
             }
-            let end = n.min(start + BLOCK);
+            let end = n.min(start + block);
             match (start..end).map(&f).collect() {
                 Ok(block) => blocks
                     .lock()
@@ -41,7 +39,7 @@ pub(super) fn map<T: Send>(
     };
     thread::scope(|scope| {
         // The calling thread works too.
-        for _ in 1..threads.get().min(n.div_ceil(BLOCK)) {
+        for _ in 1..threads.get().min(n.div_ceil(block)) {
             scope.spawn(work);
         }
         work();
