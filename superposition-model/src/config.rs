@@ -94,6 +94,30 @@ pub enum Coupling {
     Untied,
 }
 
+/// What is applied to the hidden layer.
+///
+/// A linear hidden layer has no basis of its own: rotating W changes nothing. ReLU makes its neurons a privileged basis,
+/// in which it can be asked what a neuron responds to.
+///
+/// ```
+/// use superposition_model::{Dimensions, Hidden, ToyModel, ToyModelConfig, faer};
+///
+/// let config = ToyModelConfig::new(Dimensions { n_features: 1, n_hidden: 2 }).with_hidden(Hidden::Relu);
+/// let model = ToyModel::new(config, vec![0.5, -0.5, 0.0]).unwrap();
+/// let h = model.encode(faer::mat![[1.0_f32]].as_ref());
+/// assert_eq!((h[(0, 0)], h[(1, 0)]), (0.5, 0.0));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Hidden {
+    /// `$h = W x$`.
+    #[default]
+    Linear,
+    /// `$h = \mathrm{ReLU}(W x + b_\mathrm{enc})$`, with slope 0 at 0. NaN stays NaN.
+    Relu,
+}
+
 /// Which toy model: its sizes and variant.
 ///
 /// [`ToyModelConfig::new`] gives the paper's model, `$x' = \mathrm{ReLU}(W^\top W x + b)$`; `with_*` change it. It is
@@ -111,7 +135,8 @@ pub enum Coupling {
 ///
 /// # References
 /// Elhage et al. 2022, *Toy Models of Superposition*, section 2: the ReLU output model and the linear model, both
-/// tied and with bias. Untied weights and models without bias are variants of ours.
+/// tied and with bias; sections 9 and 10 for the ReLU hidden layer, with untied weights in the second. A hidden bias and
+/// models without bias are variants of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[cfg_attr(feature = "serde", serde(deny_unknown_fields))]
@@ -128,10 +153,43 @@ pub struct ToyModelConfig {
     /// Whether the decoder has weights of its own.
     #[cfg_attr(feature = "serde", serde(default))]
     pub coupling: Coupling,
+    /// What is applied to the hidden layer. A linear one is not written, so that files of such models stay as they were.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default, skip_serializing_if = "Hidden::is_linear")
+    )]
+    pub hidden: Hidden,
+    /// Whether the encoder adds a bias, one parameter for each hidden dimension; none by default, and only with
+    /// [`Hidden::Relu`]. None is not written either.
+    #[cfg_attr(
+        feature = "serde",
+        serde(default = "Bias::none", skip_serializing_if = "Bias::is_none")
+    )]
+    pub hidden_bias: Bias,
+}
+
+#[cfg(feature = "serde")]
+impl Hidden {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_linear(&self) -> bool {
+        *self == Self::Linear
+    }
+}
+
+#[cfg(feature = "serde")]
+impl Bias {
+    fn none() -> Self {
+        Self::None
+    }
+
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+    fn is_none(&self) -> bool {
+        *self == Self::None
+    }
 }
 
 impl ToyModelConfig {
-    /// The paper's model of these sizes: ReLU output, learned bias, tied weights.
+    /// The paper's model of these sizes: ReLU output, learned bias, tied weights, a linear hidden layer.
     #[must_use]
     pub fn new(dimensions: Dimensions) -> Self {
         Self {
@@ -139,6 +197,8 @@ impl ToyModelConfig {
             output: Output::default(),
             bias: Bias::default(),
             coupling: Coupling::default(),
+            hidden: Hidden::default(),
+            hidden_bias: Bias::None,
         }
     }
 
@@ -160,6 +220,39 @@ impl ToyModelConfig {
         Self { coupling, ..self }
     }
 
+    /// The same with this hidden layer.
+    #[must_use]
+    pub fn with_hidden(self, hidden: Hidden) -> Self {
+        Self { hidden, ..self }
+    }
+
+    /// The same with this bias of the encoder.
+    ///
+    /// ```
+    /// use superposition_model::{Bias, Dimensions, Hidden, ToyModelConfig};
+    ///
+    /// let config = ToyModelConfig::new(Dimensions { n_features: 5, n_hidden: 2 }).with_hidden_bias(Bias::Learned);
+    /// assert!(config.validate().is_err()); // nothing but a bias of the decoder, by way of W_dec
+    /// assert_eq!(config.with_hidden(Hidden::Relu).n_parameters(), Ok(5 * 2 + 5 + 2));
+    /// ```
+    #[must_use]
+    pub fn with_hidden_bias(self, hidden_bias: Bias) -> Self {
+        Self {
+            hidden_bias,
+            ..self
+        }
+    }
+
+    /// Whether the hidden layer is linear, so that the model depends on `$W_\mathrm{dec}^\top W$` and b alone.
+    pub(crate) fn check_linear(&self) -> Result<(), ModelError> {
+        match self.hidden {
+            Hidden::Linear => Ok(()),
+            Hidden::Relu => Err(ModelError::NoExpectedLoss {
+                what: "the hidden layer is ReLU",
+            }),
+        }
+    }
+
     /// Checks that a model of this configuration can be held.
     ///
     /// ```
@@ -171,7 +264,7 @@ impl ToyModelConfig {
     ///
     /// # Errors
     /// [`ModelError::ZeroDimension`] if a size is 0; [`ModelError::TooLarge`] if there would be more than 2^32
-    /// parameters. Nothing is allocated.
+    /// parameters; [`ModelError::RedundantBias`] if a linear hidden layer has a bias. Nothing is allocated.
     pub fn validate(&self) -> Result<(), ModelError> {
         self.layout().map(|_| ())
     }
@@ -195,15 +288,22 @@ impl ToyModelConfig {
                 return Err(ModelError::ZeroDimension { name });
             }
         }
+        if self.hidden == Hidden::Linear && self.hidden_bias == Bias::Learned {
+            return Err(ModelError::RedundantBias);
+        }
         let too_large = || self.too_large();
         let w_len = n_features.checked_mul(n_hidden).ok_or_else(too_large)?;
         let w_dec_end = match self.coupling {
             Coupling::Tied => w_len,
             Coupling::Untied => w_len.checked_mul(2).ok_or_else(too_large)?,
         };
-        let end = match self.bias {
+        let b_end = match self.bias {
             Bias::Learned => w_dec_end.checked_add(n_features).ok_or_else(too_large)?,
             Bias::None => w_dec_end,
+        };
+        let end = match self.hidden_bias {
+            Bias::Learned => b_end.checked_add(n_hidden).ok_or_else(too_large)?,
+            Bias::None => b_end,
         };
         if end as u64 > MAX_PARAMETERS {
             return Err(too_large());
@@ -211,7 +311,8 @@ impl ToyModelConfig {
         Ok(ParameterLayout {
             w: 0..w_len,
             w_dec: w_dec_end - w_len..w_dec_end,
-            b: matches!(self.bias, Bias::Learned).then_some(w_dec_end..end),
+            b: matches!(self.bias, Bias::Learned).then_some(w_dec_end..b_end),
+            b_enc: matches!(self.hidden_bias, Bias::Learned).then_some(b_end..end),
         })
     }
 
@@ -247,6 +348,8 @@ pub struct ParameterLayout {
     pub w_dec: Range<usize>,
     /// The bias, if there is one.
     pub b: Option<Range<usize>>,
+    /// The bias of the encoder, if there is one.
+    pub b_enc: Option<Range<usize>>,
 }
 
 impl ParameterLayout {
@@ -254,6 +357,7 @@ impl ParameterLayout {
     #[must_use]
     #[expect(clippy::len_without_is_empty, reason = "a model has parameters")]
     pub fn len(&self) -> usize {
-        self.b.as_ref().map_or(self.w_dec.end, |b| b.end)
+        let last = self.b_enc.as_ref().or(self.b.as_ref());
+        last.map_or(self.w_dec.end, |b| b.end)
     }
 }

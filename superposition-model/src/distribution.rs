@@ -28,7 +28,41 @@ pub enum FeatureProbability {
     PerFeature(Vec<f64>),
 }
 
-/// The distribution of the features: `$x_i$` is 0 with probability `$1 - p_i$`, else uniform on (0, 1).
+/// What an active feature is.
+///
+/// ```
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use superposition_model::{FeatureDistribution, FeatureProbability, Magnitude};
+///
+/// let unit = FeatureDistribution::new(3, &FeatureProbability::Same(0.5)).unwrap();
+/// let signed = unit.clone().with_magnitude(Magnitude::Signed);
+/// let x = unit.sample(4, &mut ChaCha8Rng::seed_from_u64(0));
+/// let y = signed.sample(4, &mut ChaCha8Rng::seed_from_u64(0));
+/// for s in 0..4 {
+///     for i in 0..3 {
+///         let expected = if x[(i, s)] == 0.0 { 0.0 } else { 2.0 * x[(i, s)] - 1.0 };
+///         assert_eq!(y[(i, s)], expected);
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Magnitude {
+    /// Uniform on (0, 1).
+    #[default]
+    Unit,
+    /// Uniform on (-1, 1): twice what [`Magnitude::Unit`] draws, less 1, rounded once; so it may be 0.
+    Signed,
+}
+
+/// `$2v - 1$`, rounded once.
+fn signed(value: f32) -> f32 {
+    2.0_f32.mul_add(value, -1.0)
+}
+
+/// The distribution of the features: `$x_i$` is 0 with probability `$1 - p_i$`, else uniform on (0, 1), or on (-1, 1)
+/// ([`Magnitude`]).
 ///
 /// All features are independent, unless [`FeatureDistribution::with_sets`] ties together which of them are active.
 ///
@@ -72,6 +106,7 @@ pub enum FeatureProbability {
 pub struct FeatureDistribution {
     feature_probability: Vec<f64>,
     sets: FeatureSets,
+    magnitude: Magnitude,
     /// For each feature: active iff the draw is below the first, which is then divided by the second.
     rule: Vec<(u64, f64)>,
 }
@@ -135,6 +170,7 @@ impl FeatureDistribution {
         Ok(Self {
             feature_probability,
             sets: FeatureSets::Independent,
+            magnitude: Magnitude::Unit,
             rule,
         })
     }
@@ -167,6 +203,28 @@ impl FeatureDistribution {
     #[must_use]
     pub fn sets(&self) -> FeatureSets {
         self.sets
+    }
+
+    /// The same with active features of this kind.
+    #[must_use]
+    pub fn with_magnitude(self, magnitude: Magnitude) -> Self {
+        Self { magnitude, ..self }
+    }
+
+    /// What an active feature is.
+    #[must_use]
+    pub fn magnitude(&self) -> Magnitude {
+        self.magnitude
+    }
+
+    /// Whether features lie within 0 and 1, of which the expected loss is known.
+    pub(crate) fn check_unit(&self) -> Result<(), ModelError> {
+        match self.magnitude {
+            Magnitude::Unit => Ok(()),
+            Magnitude::Signed => Err(ModelError::NoExpectedLoss {
+                what: "the features are signed",
+            }),
+        }
     }
 
     /// How many features there are.
@@ -204,6 +262,18 @@ impl FeatureDistribution {
     /// If x does not have n rows.
     #[track_caller]
     pub fn sample_into<R: Rng + ?Sized>(&self, rng: &mut R, mut x: MatMut<'_, f32>) {
+        self.sample_unit_into(rng, x.as_mut());
+        if self.magnitude == Magnitude::Signed {
+            for s in 0..x.ncols() {
+                let active = x.as_mut().col_mut(s).iter_mut().filter(|x| **x != 0.0);
+                active.for_each(|x| *x = signed(*x));
+            }
+        }
+    }
+
+    /// The same before signs.
+    #[track_caller]
+    fn sample_unit_into<R: Rng + ?Sized>(&self, rng: &mut R, mut x: MatMut<'_, f32>) {
         check_rows("x", x.shape(), self.n_features());
         let (n, batch_size) = x.shape();
         if let Some(walk) = SetWalk::new(self.sets, &self.rule) {
@@ -249,6 +319,20 @@ impl FeatureDistribution {
     /// If `batch_size` times the number of features is 2^32 or more.
     #[track_caller]
     pub fn sample_sparse_into<R: Rng + ?Sized>(
+        &self,
+        rng: &mut R,
+        batch_size: usize,
+        batch: &mut SparseBatch,
+    ) {
+        self.sample_sparse_unit_into(rng, batch_size, batch);
+        if self.magnitude == Magnitude::Signed {
+            batch.values.iter_mut().for_each(|x| *x = signed(*x));
+        }
+    }
+
+    /// The same before signs.
+    #[track_caller]
+    fn sample_sparse_unit_into<R: Rng + ?Sized>(
         &self,
         rng: &mut R,
         batch_size: usize,

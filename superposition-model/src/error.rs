@@ -184,6 +184,29 @@ pub enum ModelError {
         /// What would be right.
         expected: &'static str,
     },
+    /// A number of a sample is NaN or infinite.
+    #[error("feature {feature} of sample {sample} is {value}; it must be finite")]
+    Sample {
+        /// The feature.
+        feature: usize,
+        /// The sample.
+        sample: usize,
+        /// The value found.
+        value: f32,
+    },
+    /// A linear hidden layer with a bias.
+    #[error(
+        "a bias of a linear hidden layer does what a bias of the decoder does, by way of W_dec; use that, or a ReLU hidden layer"
+    )]
+    RedundantBias,
+    /// An expected loss that is not known here.
+    #[error(
+        "{what}; the expected loss is known for linear hidden layers and for features that are uniform within 0 and 1"
+    )]
+    NoExpectedLoss {
+        /// What was found.
+        what: &'static str,
+    },
     /// A tensor that the configuration asks for is not there.
     #[error("tensor '{name}' is missing; there {}", list("is", "are", found))]
     MissingTensor {

@@ -24,8 +24,8 @@ mod tensors;
 
 pub use faer;
 
-pub use config::{Bias, Coupling, Dimensions, Output, ParameterLayout, ToyModelConfig};
-pub use distribution::{FeatureDistribution, FeatureProbability};
+pub use config::{Bias, Coupling, Dimensions, Hidden, Output, ParameterLayout, ToyModelConfig};
+pub use distribution::{FeatureDistribution, FeatureProbability, Magnitude};
 pub use error::ModelError;
 pub use feature_sets::FeatureSets;
 pub use importance::Importance;

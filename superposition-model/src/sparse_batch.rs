@@ -1,6 +1,8 @@
 //! A batch of which only the active features are stored.
 
-use faer::Mat;
+use faer::{Mat, MatRef};
+
+use crate::ModelError;
 
 /// A batch of samples of which only the active features are stored, in compressed columns.
 ///
@@ -38,6 +40,74 @@ impl SparseBatch {
             offsets: vec![0],
             indices: Vec::new(),
             values: Vec::new(),
+        }
+    }
+
+    /// The samples of x (n x B): those of its numbers that are not 0.
+    ///
+    /// ```
+    /// use superposition_model::{SparseBatch, faer};
+    ///
+    /// let x = faer::mat![[3.0_f32, 0.0], [0.0, 0.0], [4.0, 0.0]];
+    /// let batch = SparseBatch::from_dense(x.as_ref()).unwrap();
+    /// assert_eq!(batch.sample(0), (&[0, 2][..], &[3.0, 4.0][..]));
+    /// assert_eq!(batch.to_dense(), x);
+    /// ```
+    ///
+    /// # Errors
+    /// [`ModelError::Sample`], which names the element, if one is NaN or infinite; [`ModelError::TooLarge`] if x has 2^32
+    /// numbers or more.
+    pub fn from_dense(x: MatRef<'_, f32>) -> Result<Self, ModelError> {
+        let (n, batch_size) = x.shape();
+        let limit = u64::from(u32::MAX);
+        if n as u128 * batch_size as u128 > u128::from(limit) {
+            return Err(ModelError::TooLarge {
+                what: "a batch",
+                sizes: format!("n_features {n} x {batch_size} samples"),
+                limit,
+            });
+        }
+        let mut batch = Self::new();
+        batch.n_features = n;
+        for s in 0..batch_size {
+            for i in 0..n {
+                let value = x[(i, s)];
+                if !value.is_finite() {
+                    return Err(ModelError::Sample {
+                        feature: i,
+                        sample: s,
+                        value,
+                    });
+                }
+                if value != 0.0 {
+                    batch.indices.push(i as u32);
+                    batch.values.push(value);
+                }
+            }
+            batch.offsets.push(batch.indices.len() as u32);
+        }
+        Ok(batch)
+    }
+
+    /// Scales each sample to unit length; one without an active feature stays 0. The length is computed in f64.
+    ///
+    /// ```
+    /// use superposition_model::{SparseBatch, faer};
+    ///
+    /// let mut batch = SparseBatch::from_dense(faer::mat![[3.0_f32, 0.0], [4.0, 0.0]].as_ref()).unwrap();
+    /// batch.normalize();
+    /// assert_eq!(batch.values(), [0.6, 0.8]);
+    /// ```
+    pub fn normalize(&mut self) {
+        for ends in self.offsets.windows(2) {
+            let values = &mut self.values[ends[0] as usize..ends[1] as usize];
+            let squares = values.iter().map(|&x| f64::from(x) * f64::from(x));
+            let length = squares.sum::<f64>().sqrt();
+            if length > 0.0 {
+                for x in values {
+                    *x = (f64::from(*x) / length) as f32;
+                }
+            }
         }
     }
 

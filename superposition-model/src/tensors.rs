@@ -22,7 +22,8 @@ pub struct NamedTensor {
 }
 
 impl ToyModel {
-    /// Its tensors: `W` \[m, n\], `W_dec` \[m, n\] if untied, `b` \[n\] if there is a bias.
+    /// Its tensors: `W` \[m, n\], `W_dec` \[m, n\] if untied, `b` \[n\] if there is a bias, `b_enc`
+    /// \[m\] if the encoder has one.
     ///
     /// The configuration is not among them: store it beside them. Values are copied bit for bit.
     ///
@@ -112,6 +113,12 @@ fn toy_specs(config: &ToyModelConfig) -> Vec<Spec> {
         specs.push(Spec {
             name: "b",
             shape: vec![n_features],
+        });
+    }
+    if config.hidden_bias == Bias::Learned {
+        specs.push(Spec {
+            name: "b_enc",
+            shape: vec![n_hidden],
         });
     }
     specs

@@ -8,14 +8,14 @@ use rand::Rng;
 use crate::config::{ParameterLayout, ToyModelConfig};
 use crate::initialization::push_normal;
 use crate::linalg::{product, relu, zip_column};
-use crate::{Dimensions, Initialization, ModelError, Output};
+use crate::{Dimensions, Hidden, Initialization, ModelError, Output};
 
 /// A toy model of superposition: `$x' = \mathrm{ReLU}(W^\top W x + b)$` and its variants.
 ///
 /// It squeezes `$n$` features through `$m$` hidden dimensions: `$h = W x$` with W of m x n, then
 /// `$x' = \mathrm{ReLU}(W^\top h + b)$`. Column i of W is the direction of feature i. Its parameters are one flat
-/// slice of f32: W column-major, then W_dec column-major if untied, then b if there is one
-/// ([`ToyModel::layout`]), so that an optimiser needs to know nothing about it.
+/// slice of f32: W column-major, then W_dec column-major if untied, then b if there is one, then the encoder's bias if
+/// there is one ([`ToyModel::layout`]), so that an optimiser needs to know nothing about it.
 ///
 /// A batch has a sample per column. Memory is `$O(nm)$`.
 ///
@@ -62,7 +62,7 @@ impl ToyModel {
         Ok(model)
     }
 
-    /// A model with random weights and a bias of 0.
+    /// A model with random weights and biases of 0.
     ///
     /// W is drawn first, column after column, then W_dec if untied: two u64 make two weights (Box-Muller). The same
     /// generator state gives the same bits on every platform.
@@ -167,7 +167,13 @@ impl ToyModel {
         self.layout.b.clone().map(|b| &self.parameters[b])
     }
 
-    /// The hidden activations `$h = W x$` (m x B) of samples x (n x B).
+    /// The bias of the encoder, one number for each hidden dimension, if there is one.
+    #[must_use]
+    pub fn b_enc(&self) -> Option<&[f32]> {
+        self.layout.b_enc.clone().map(|b| &self.parameters[b])
+    }
+
+    /// The hidden activations `$h = W x$` (m x B) of samples x (n x B), or `$\mathrm{ReLU}(W x + b_\mathrm{enc})$`.
     ///
     /// Costs `$nmB$` multiplications. NaN in a sample spreads to its own column only, as in all functions below.
     ///
@@ -196,10 +202,24 @@ impl ToyModel {
     /// # Panics
     /// If x does not have n rows, or h is not m x B.
     #[track_caller]
-    pub fn encode_into(&self, x: MatRef<'_, f32>, h: MatMut<'_, f32>) {
+    pub fn encode_into(&self, x: MatRef<'_, f32>, mut h: MatMut<'_, f32>) {
         check_rows("x", x.shape(), self.dimensions().n_features);
         check_shape("h", h.shape(), (self.dimensions().n_hidden, x.ncols()));
-        product(h, self.w(), x);
+        product(h.as_mut(), self.w(), x);
+        self.activate(h);
+    }
+
+    /// What the hidden layer makes of `$W x$`.
+    pub(crate) fn activate(&self, mut h: MatMut<'_, f32>) {
+        for s in 0..h.ncols() {
+            match (self.config.hidden, self.b_enc()) {
+                (Hidden::Linear, _) => return,
+                (Hidden::Relu, Some(b)) => zip_column(h.as_mut(), s, b, |h, b| *h = relu(*h + b)),
+                (Hidden::Relu, None) => {
+                    h.as_mut().col_mut(s).iter_mut().for_each(|h| *h = relu(*h));
+                }
+            }
+        }
     }
 
     /// The features `$x' = \mathrm{ReLU}(W_\mathrm{dec}^\top h + b)$` (n x B) read from hidden activations h (m x B).
@@ -284,6 +304,8 @@ impl ToyModel {
         } else if self.layout.w_dec.contains(&position) {
             let position = position - self.layout.w_dec.start;
             ("W_dec", vec![position % m, position / m])
+        } else if let Some(b) = self.layout.b_enc.clone().filter(|b| b.contains(&position)) {
+            ("b_enc", vec![position - b.start])
         } else {
             ("b", vec![position - self.layout.w_dec.end])
         };

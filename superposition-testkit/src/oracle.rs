@@ -7,6 +7,7 @@ mod adam;
 mod comparison;
 mod directions;
 mod finite_difference;
+mod hidden_layer;
 mod pairs;
 mod probe;
 mod similarity;
@@ -20,6 +21,7 @@ pub use directions::{
     frame_operator, frame_potential, leverage, rank, singular_values, tightness, unit_directions,
 };
 pub use finite_difference::finite_difference;
+pub use hidden_layer::{HiddenLayer, hidden_layer, hidden_layer_scale};
 pub use pairs::{
     clusters, coherence, cosines, feature_interference, interference, max_cosine,
     mean_interference, min_cosine,

@@ -71,7 +71,8 @@ impl PopulationObjective {
     ///
     /// # Errors
     /// Those of [`ToyModelConfig::validate`]; [`ModelError::ImportanceCount`] if there are not n of them;
-    /// [`ModelError::ImportanceValue`] if one is negative or not finite.
+    /// [`ModelError::ImportanceValue`] if one is negative or not finite; [`ModelError::NoExpectedLoss`] for a ReLU hidden
+    /// layer or signed features.
     ///
     /// # Panics
     /// If the distribution does not have n features.
@@ -99,6 +100,8 @@ impl PopulationObjective {
             let value = importance[feature];
             return Err(ModelError::ImportanceValue { feature, value });
         }
+        config.check_linear()?;
+        distribution.check_unit()?;
         let is_closed_form = config.output == Output::Linear || supports::affordable(&distribution);
         Ok(Self {
             config,

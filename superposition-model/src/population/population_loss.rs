@@ -105,7 +105,8 @@ impl ToyModel {
     ///
     /// # Errors
     /// [`ModelError::LossTolerance`] if the tolerance is not finite and above 0; [`ModelError::ImportanceValue`] if an
-    /// importance is negative or not finite; [`ModelError::NotFinite`] if a parameter is NaN or infinite.
+    /// importance is negative or not finite; [`ModelError::NotFinite`] if a parameter is NaN or infinite;
+    /// [`ModelError::NoExpectedLoss`] for a ReLU hidden layer or signed features.
     ///
     /// # References
     /// Elhage et al. 2022, *Toy Models of Superposition*, section 2, for the loss; Abate and Whitt 1992, *The
@@ -139,6 +140,8 @@ impl ToyModel {
             let value = f64::from(importance[feature]);
             return Err(ModelError::ImportanceValue { feature, value });
         }
+        self.config().check_linear()?;
+        distribution.check_unit()?;
         self.check_finite()?;
         Ok(self.population_loss_by(Route::Shortest, distribution, importance, tolerance))
     }

@@ -6,6 +6,7 @@ mod distribution;
 mod errors;
 mod feature_sets;
 mod gradient;
+mod hidden_layer;
 mod importance;
 mod population_loss;
 mod quadratic;
