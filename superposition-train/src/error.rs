@@ -3,6 +3,8 @@
 use superposition_model::ModelError;
 use thiserror::Error;
 
+use crate::StepForm;
+
 /// A value from outside with which no training can be done.
 ///
 /// Every message names the value and says what would be right. Bad luck, such as a loss that is no longer finite, is
@@ -74,6 +76,14 @@ pub enum TrainError {
         what: String,
         /// What would be right.
         needed: &'static str,
+    },
+    /// A form of the step that does not have what the model or its task asks for.
+    #[error("the {form} form of the step is not there for {what}; use auto or direct")]
+    NoForm {
+        /// The form.
+        form: StepForm,
+        /// What it does not have.
+        what: &'static str,
     },
     /// An importance is negative or not finite.
     #[error("importance of feature {feature} is {value}; it must be finite and at least 0")]

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use superposition_model::{Bias, Coupling, Dimensions, FeatureSets, Output, ToyModel};
+use superposition_model::{Bias, Coupling, Dimensions, FeatureSets, Hidden, Output, ToyModel};
 
 use crate::adam::AdamClock;
 use crate::kernel::{AdamFactors, Chunk, ExactModels, ExactSteps, Instructions, LANES};
@@ -182,7 +182,7 @@ fn start(job: &Job) -> Result<ToyModel, TrainError> {
         Err(TrainError::NoExactGradient {
             what,
             needed: "two independent features in one hidden dimension, with tied weights and ReLU outputs, \
-                     without loss_below, clip_norm or a start",
+                     without loss_below, clip_norm, unit_norm_decay or a start",
         })
     };
     let Dimensions {
@@ -201,12 +201,19 @@ fn start(job: &Job) -> Result<ToyModel, TrainError> {
             config.coupling, config.output
         ));
     }
+    if config.hidden != Hidden::Linear {
+        return refuse(format!("the hidden layer is {:?}", config.hidden));
+    }
+    if let Some(what) = task.beyond_plain() {
+        return refuse(format!("the task has {what}"));
+    }
     if task.distribution.sets() != FeatureSets::Independent {
         return refuse(format!("the features are {}", task.distribution.sets()));
     }
     for (name, given) in [
         ("loss_below", options.loss_below.is_some()),
         ("clip_norm", options.clip_norm.is_some()),
+        ("unit_norm_decay", options.unit_norm_decay != 0.0),
         ("a start", start.is_some()),
     ] {
         if given {

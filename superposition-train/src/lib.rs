@@ -38,7 +38,7 @@ pub use error::TrainError;
 pub use options::TrainOptions;
 pub use schedule::{Decay, Schedule};
 pub use stream::Stream;
-pub use task::Task;
+pub use task::{Target, Task};
 pub use training::{Progress, StopReason, Trained};
 
 pub use faer;

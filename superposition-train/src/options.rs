@@ -20,7 +20,8 @@ use crate::{AdamConfig, Kernel, Schedule, StepForm, TrainError};
 pub struct TrainOptions {
     /// The number of steps: at least 1; 10,000 by default.
     pub n_steps: usize,
-    /// The samples of a step, drawn anew each time: at least 1; 1024 by default.
+    /// The samples of a step, drawn anew each time: at least 1; 1024 by default. With
+    /// [examples](crate::Task::with_examples), their number.
     ///
     /// The gradient is accumulated in f32 over the whole batch (in the direct form over a quarter of it, in the tiny form
     /// over 1,024 samples), so its rounding grows with it: in the worst case by a
@@ -38,6 +39,14 @@ pub struct TrainOptions {
     /// Scales a gradient whose Euclidean norm N, over all parameters, is above this to it, by the factor
     /// `$\min(1, c / (N + 10^{-6}))$`, as `torch.nn.utils.clip_grad_norm_` does; `None`, the default, for never.
     pub clip_norm: Option<f64>,
+    /// `$\gamma$`, how fast each column of W is pulled to unit norm: finite, at least 0; 0, the default, for not at all.
+    ///
+    /// After each step, with its learning rate `$\eta$`, each column that is not 0 becomes
+    /// `$W_i - \eta \gamma (W_i - W_i / \lVert W_i \rVert)$`: shorter ones grow, so that no feature is given up. Adam's
+    /// `weight_decay` is there besides. What is published as a weight decay of `$-\gamma$` (Liu, Liu and Gore 2025,
+    /// *Superposition Yields Robust Neural Scaling*) is this without the other. It is not written where it is 0.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
+    pub unit_norm_decay: f64,
     /// Records the loss of the first step, and of each so many steps later: at least 1, the default.
     pub loss_every: usize,
     /// Stops after the first step whose batch loss is below this; `None`, the default, for never.
@@ -47,6 +56,12 @@ pub struct TrainOptions {
     pub kernel: Kernel,
     /// The form of the step, which changes how sums round.
     pub step_form: StepForm,
+}
+
+#[cfg(feature = "serde")]
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Default for TrainOptions {
@@ -59,6 +74,7 @@ impl Default for TrainOptions {
             adam: AdamConfig::default(),
             schedule: Schedule::default(),
             clip_norm: None,
+            unit_norm_decay: 0.0,
             loss_every: 1,
             loss_below: None,
             kernel: Kernel::Auto,
@@ -113,6 +129,15 @@ impl TrainOptions {
         Self { clip_norm, ..self }
     }
 
+    /// The same with columns of W pulled to unit norm this fast.
+    #[must_use]
+    pub fn with_unit_norm_decay(self, unit_norm_decay: f64) -> Self {
+        Self {
+            unit_norm_decay,
+            ..self
+        }
+    }
+
     /// The same, recording the loss of each so many steps.
     #[must_use]
     pub fn with_loss_every(self, loss_every: usize) -> Self {
@@ -164,6 +189,14 @@ impl TrainOptions {
                 name: "clip_norm",
                 value,
                 expected: "finite and greater than 0",
+            });
+        }
+        let decay = self.unit_norm_decay;
+        if !(decay.is_finite() && decay >= 0.0) {
+            return Err(TrainError::Value {
+                name: "unit_norm_decay",
+                value: decay,
+                expected: "finite and at least 0",
             });
         }
         if let Some(value) = self.loss_below.filter(|value| value.is_nan()) {

@@ -1,10 +1,47 @@
-//! What a toy model is asked to reconstruct.
+//! What a toy model is asked to compute, and from what.
 
-use superposition_model::FeatureDistribution;
+use std::sync::Arc;
+
+use superposition_model::{FeatureDistribution, Magnitude, SparseBatch};
 
 use crate::TrainError;
 
-/// A distribution of features and how much the loss weighs the error of each.
+/// What the outputs are to be.
+///
+/// ```
+/// use superposition_model::{FeatureDistribution, FeatureProbability, Magnitude};
+/// use superposition_train::{Target, Task};
+///
+/// let distribution = FeatureDistribution::new(3, &FeatureProbability::Same(0.1)).unwrap();
+/// let task = Task::new(distribution.with_magnitude(Magnitude::Signed), vec![1.0; 3]).unwrap();
+/// assert_eq!(task.target, Target::Input);
+/// assert_eq!(task.with_target(Target::Absolute).target, Target::Absolute);
+/// ```
+///
+/// # References
+/// Elhage et al. 2022, *Toy Models of Superposition*, section 10, for [`Target::Absolute`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
+pub enum Target {
+    /// The features, `$y = x$`.
+    #[default]
+    Input,
+    /// Their absolute values, `$y_i = \lvert x_i \rvert$`: something to be computed, where features are
+    /// [signed](Magnitude::Signed).
+    Absolute,
+}
+
+/// A distribution of features, what is to be made of them, and how much the loss weighs the error of each.
+///
+/// ```math
+/// L = \frac{1}{Bn} \sum_{s,i} I_i (y_{is} - x'_{is})^2 + \frac{\lambda}{B} \sum_{s,k} \lvert h_{ks} \rvert
+/// ```
+///
+/// over the B samples of a step, n features and m hidden dimensions: the first term is a mean over features, the second,
+/// where there is one ([`Task::with_hidden_l1`]), a sum over hidden dimensions.
+///
+/// Samples are drawn anew at every step, or they are always the same [examples](Task::with_examples).
 ///
 /// ```
 /// use superposition_model::{FeatureDistribution, FeatureProbability, Importance};
@@ -18,14 +55,20 @@ use crate::TrainError;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Task {
-    /// How the features are drawn.
+    /// How the features are drawn; with examples, the population that these are from, at which training does not look.
     pub distribution: FeatureDistribution,
     /// The weights `$I_i$` of the loss, one for each feature: finite, at least 0.
     pub importance: Vec<f32>,
+    /// The samples of every step, if they are always the same.
+    pub examples: Option<Arc<SparseBatch>>,
+    /// What the outputs are to be.
+    pub target: Target,
+    /// `$\lambda$`, the weight of the L1 norm of the hidden activations: finite, at least 0; 0 by default.
+    pub hidden_l1: f64,
 }
 
 impl Task {
-    /// A task with these features, weighted by `importance`.
+    /// A task with these features, weighted by `importance`, which are to be reconstructed.
     ///
     /// # Errors
     /// [`TrainError::Mismatch`] if there is not one importance for each feature; [`TrainError::Importance`] if one is
@@ -37,7 +80,52 @@ impl Task {
         let task = Self {
             distribution,
             importance,
+            examples: None,
+            target: Target::Input,
+            hidden_l1: 0.0,
         };
+        task.validate()?;
+        Ok(task)
+    }
+
+    /// The same on these examples: every step is on all of them, in their order.
+    ///
+    /// [`TrainOptions::batch_size`](crate::TrainOptions::batch_size) must then be their number. Scale them before if they
+    /// are to have unit length ([`SparseBatch::normalize`]).
+    ///
+    /// ```
+    /// use superposition_model::{FeatureDistribution, FeatureProbability, SparseBatch, faer};
+    /// use superposition_train::Task;
+    ///
+    /// let distribution = FeatureDistribution::new(2, &FeatureProbability::Same(0.5)).unwrap();
+    /// let one_hot = SparseBatch::from_dense(faer::Mat::identity(2, 2).as_ref()).unwrap();
+    /// let task = Task::new(distribution, vec![1.0; 2]).unwrap().with_examples(one_hot).unwrap();
+    /// assert_eq!(task.examples.unwrap().batch_size(), 2);
+    /// ```
+    ///
+    /// # Errors
+    /// [`TrainError::Mismatch`] if they have another number of features; [`TrainError::Zero`] if there is none.
+    pub fn with_examples(self, examples: SparseBatch) -> Result<Self, TrainError> {
+        let task = Self {
+            examples: Some(Arc::new(examples)),
+            ..self
+        };
+        task.validate()?;
+        Ok(task)
+    }
+
+    /// The same with outputs that are to be something else.
+    #[must_use]
+    pub fn with_target(self, target: Target) -> Self {
+        Self { target, ..self }
+    }
+
+    /// The same with this weight of the L1 norm of the hidden activations.
+    ///
+    /// # Errors
+    /// [`TrainError::Value`] if it is negative, NaN or infinite.
+    pub fn with_hidden_l1(self, hidden_l1: f64) -> Result<Self, TrainError> {
+        let task = Self { hidden_l1, ..self };
         task.validate()?;
         Ok(task)
     }
@@ -48,14 +136,54 @@ impl Task {
         self.distribution.n_features()
     }
 
-    /// Checks the importances.
+    /// What it asks for beyond reconstructing fresh samples within 0 and 1, if anything: only the direct form of the step
+    /// has that.
+    pub(crate) fn beyond_plain(&self) -> Option<&'static str> {
+        [
+            (self.examples.is_some(), "examples"),
+            (
+                self.distribution.magnitude() == Magnitude::Signed,
+                "signed features",
+            ),
+            (
+                self.target != Target::Input,
+                "a target that is not the input",
+            ),
+            (self.hidden_l1 != 0.0, "an L1 penalty on the hidden layer"),
+        ]
+        .into_iter()
+        .find_map(|(is, what)| is.then_some(what))
+    }
+
+    /// Checks all but the distribution, which is checked.
     pub(crate) fn validate(&self) -> Result<(), TrainError> {
+        let mismatch = |left, left_value| TrainError::Mismatch {
+            left,
+            left_value,
+            right: "n_features of the distribution",
+            right_value: self.n_features(),
+        };
         if self.importance.len() != self.n_features() {
-            return Err(TrainError::Mismatch {
-                left: "the number of importances",
-                left_value: self.importance.len(),
-                right: "n_features of the distribution",
-                right_value: self.n_features(),
+            return Err(mismatch("the number of importances", self.importance.len()));
+        }
+        if let Some(examples) = &self.examples {
+            if examples.batch_size() == 0 {
+                return Err(TrainError::Zero {
+                    name: "the number of examples",
+                });
+            }
+            if examples.n_features() != self.n_features() {
+                return Err(mismatch(
+                    "n_features of the examples",
+                    examples.n_features(),
+                ));
+            }
+        }
+        if !(self.hidden_l1.is_finite() && self.hidden_l1 >= 0.0) {
+            return Err(TrainError::Value {
+                name: "hidden_l1",
+                value: self.hidden_l1,
+                expected: "finite and at least 0",
             });
         }
         match self

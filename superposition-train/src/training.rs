@@ -104,8 +104,8 @@ pub struct Trained {
 
 /// Trains a toy model on batches that are drawn anew at every step.
 ///
-/// Step k (from 1) draws `batch_size` samples, computes their loss (the importance-weighted squared error, mean over
-/// batch and features) and its gradient, makes a step of [`Adam`](crate::Adam) with the learning rate of the schedule,
+/// Step k (from 1) draws `batch_size` samples, or takes the examples of the task, computes their loss ([`Task`]) and its
+/// gradient, makes a step of [`Adam`](crate::Adam) with the learning rate of the schedule,
 /// and calls `observe`, which can end the training.
 ///
 /// # Ends
@@ -190,6 +190,16 @@ pub(crate) fn run(
             left_value: n_features,
             right: "n_features of the task",
             right_value: task.n_features(),
+        });
+    }
+    if let Some(examples) = &task.examples
+        && examples.batch_size() != options.batch_size
+    {
+        return Err(TrainError::Mismatch {
+            left: "batch_size",
+            left_value: options.batch_size,
+            right: "the number of examples",
+            right_value: examples.batch_size(),
         });
     }
     check_work(config, task, options.batch_size, options.step_form)?;
@@ -329,7 +339,8 @@ impl Team<'_> {
                 return;
             }
             step.differentiate(&mut worker);
-            let mut factors = clock.next(options.schedule.factor(k, n_steps));
+            let factor = options.schedule.factor(k, n_steps);
+            let mut factors = clock.next(factor);
             if let Some(most) = options.clip_norm {
                 step.measure(&worker);
                 if self.barrier.wait().is_err() {
@@ -338,6 +349,10 @@ impl Team<'_> {
                 factors.clip = (most / (step.gradient_norm() + 1e-6)).min(1.0) as f32;
             }
             step.update(&worker, factors);
+            if options.unit_norm_decay != 0.0 {
+                let rate = options.adam.learning_rate * factor;
+                step.pull_to_unit_norm(&worker, rate * options.unit_norm_decay);
+            }
             if self.barrier.wait().is_err() {
                 return;
             }

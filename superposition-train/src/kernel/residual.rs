@@ -4,6 +4,7 @@ use superposition_model::Output;
 
 use super::Run;
 use super::simd::{Chunk, Simd};
+use crate::Target;
 
 /// `$g$` of a chunk of outputs z, with x given; adds to the loss.
 ///
@@ -56,6 +57,7 @@ impl Residual<'_> {
 /// Turns the outputs z of some samples, rows like those of x, into g.
 pub(crate) struct ResidualRows<'a> {
     pub(crate) residual: Residual<'a>,
+    pub(crate) target: Target,
     pub(crate) x: &'a [Chunk],
     pub(crate) z: &'a mut [Chunk],
 }
@@ -65,17 +67,19 @@ impl Run for ResidualRows<'_> {
 
     #[inline(always)]
     fn run<S: Simd>(self, simd: S) {
-        match self.residual.output {
-            Output::Relu => self.rows::<S, true>(simd),
-            Output::Linear => self.rows::<S, false>(simd),
+        match (self.residual.output, self.target) {
+            (Output::Relu, Target::Input) => self.rows::<S, true, false>(simd),
+            (Output::Relu, Target::Absolute) => self.rows::<S, true, true>(simd),
+            (Output::Linear, Target::Input) => self.rows::<S, false, false>(simd),
+            (Output::Linear, Target::Absolute) => self.rows::<S, false, true>(simd),
         }
     }
 }
 
 impl ResidualRows<'_> {
     #[inline(always)]
-    fn rows<S: Simd, const RELU: bool>(self, simd: S) {
-        let Self { residual, x, z } = self;
+    fn rows<S: Simd, const RELU: bool, const ABSOLUTE: bool>(self, simd: S) {
+        let Self { residual, x, z, .. } = self;
         let stride = residual.bias.len();
         residual.assert_lengths(stride);
         assert!(
@@ -86,8 +90,11 @@ impl ResidualRows<'_> {
         for (x, z) in x.chunks_exact(stride).zip(z.chunks_exact_mut(stride)) {
             for k in 0..stride {
                 let scale = simd.load(&residual.scale[k].0);
-                let x = simd.load(&x[k].0);
-                let g = back::<S, RELU>(simd, simd.load(&z[k].0), x, scale, &mut loss);
+                let mut y = simd.load(&x[k].0);
+                if ABSOLUTE {
+                    y = simd.max(y, simd.sub(simd.splat(0.0), y));
+                }
+                let g = back::<S, RELU>(simd, simd.load(&z[k].0), y, scale, &mut loss);
                 simd.store(&mut z[k].0, g);
                 let bias = &mut residual.bias_gradient[k].0;
                 let sum = simd.add(simd.load(bias), g);

@@ -3,10 +3,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use proptest::prelude::*;
-use superposition_model::{FeatureDistribution, FeatureProbability, Output};
+use superposition_model::{FeatureDistribution, FeatureProbability, Hidden, Output};
 
 use super::*;
-use crate::Kernel;
+use crate::{Kernel, Target};
 
 /// All kinds of instructions that this machine has.
 pub(super) fn instructions() -> Vec<Instructions> {
@@ -333,6 +333,7 @@ fn residuals() {
     let residual = |x: usize, z: usize, lengths| {
         runs(|| ResidualRows {
             residual: residual(lengths),
+            target: Target::Input,
             x: chunks(x),
             z: chunks(z),
         })
@@ -344,6 +345,30 @@ fn residuals() {
     for (x, z) in [(6, 4), (4, 6), (7, 7)] {
         assert!(!residual(x, z, [2; 3]), "{x} {z}");
     }
+}
+
+#[test]
+fn hidden_layers() {
+    let rows = |bias: usize, h: usize| {
+        runs(|| HiddenRows {
+            hidden: Hidden::Relu,
+            bias: chunks(bias),
+            h: chunks(h),
+        })
+    };
+    assert!(rows(2, 6));
+    assert!(!rows(2, 5) && !rows(0, 6));
+    let gradient = |h: usize, h_gradient: usize, bias: usize| {
+        runs(|| HiddenGradient {
+            hidden: Hidden::Relu,
+            l1: 0.0,
+            h: chunks(h),
+            h_gradient: chunks(h_gradient),
+            bias_gradient: chunks(bias),
+        })
+    };
+    assert!(gradient(6, 6, 2));
+    assert!(!gradient(6, 4, 2) && !gradient(5, 5, 2) && !gradient(6, 6, 0));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Which form a step takes, and how much memory.
 
-use superposition_model::{Coupling, Dimensions, FeatureDistribution, Output, ToyModelConfig};
+use superposition_model::{Bias, Coupling, Dimensions, Hidden, Output, ToyModelConfig};
 
 use super::direct::{TILE, n_groups};
 use crate::kernel::{LANES, Sampler, chunks_for, is_tiny};
@@ -28,8 +28,11 @@ pub(super) fn choose(
     config: &ToyModelConfig,
     batch_size: usize,
     sampler: &Sampler,
-    distribution: &FeatureDistribution,
+    task: &Task,
 ) -> StepForm {
+    if beyond_plain(config, task).is_some() {
+        return StepForm::Direct;
+    }
     let dimensions = config.dimensions;
     let tiny = sampler.tiny().is_some()
         && is_tiny(dimensions.n_features, dimensions.n_hidden)
@@ -42,7 +45,7 @@ pub(super) fn choose(
         StepForm::Tiny if !tiny => {}
         form => return form,
     }
-    let probability = distribution.feature_probability();
+    let probability = task.distribution.feature_probability();
     let outputs = (chunks_for(dimensions.n_features) * LANES) as f64;
     let hidden = (chunks_for(dimensions.n_hidden) * LANES) as f64;
     let (n, m) = (dimensions.n_features as f64, dimensions.n_hidden as f64);
@@ -64,6 +67,25 @@ pub(super) fn choose(
     }
 }
 
+/// What a model or its task asks for that only the direct form has.
+fn beyond_plain(config: &ToyModelConfig, task: &Task) -> Option<&'static str> {
+    match config.hidden {
+        Hidden::Relu => Some("a ReLU hidden layer"),
+        Hidden::Linear => task.beyond_plain(),
+    }
+}
+
+/// Samples that are taken together: of examples a fixed number, since nothing is drawn.
+pub(super) fn shard_samples(task: &Task, sampler: &Sampler) -> usize {
+    match task.examples {
+        Some(_) => EXAMPLES_SHARD,
+        None => sampler.shard_samples(),
+    }
+}
+
+/// A change is value-breaking.
+const EXAMPLES_SHARD: usize = 128;
+
 /// The most f32 that a training may take, parameters and work space: 2^32 (16 GiB).
 const MAX_WORK: u64 = 1 << 32;
 
@@ -82,7 +104,7 @@ pub(crate) fn check_elements(what: &'static str, elements: u128) -> Result<(), T
     Ok(())
 }
 
-/// Refuses a training that would take too much, before anything of it is allocated.
+/// Refuses a training that would take too much, before anything of it is allocated, or a form that is not there for it.
 ///
 /// Counted are the parameters with all that Adam has for each, and again as a model and a copy; what the form keeps for
 /// one worker; and what the shards grow to, as far as chance goes. Each further worker adds a copy of the weights, in the
@@ -97,13 +119,19 @@ pub(crate) fn check_work(
         n_features: n,
         n_hidden: m,
     } = config.dimensions;
+    if form == StepForm::Gram
+        && let Some(what) = beyond_plain(config, task)
+    {
+        return Err(TrainError::NoForm { form, what });
+    }
     let sampler = Sampler::new(&task.distribution);
-    let form = choose(form, config, batch_size, &sampler, &task.distribution);
+    let form = choose(form, config, batch_size, &sampler, task);
     let (outputs, hidden) = (chunks_for(n), chunks_for(m));
     let wide = |rows: usize, chunks: usize| rows as u128 * chunks as u128 * LANES as u128;
     let parameters = (PER_PARAMETER + 2) * config.n_parameters()? as u128;
-    let shard = sampler.shard_samples().min(batch_size);
-    let n_shards = batch_size.div_ceil(sampler.shard_samples());
+    let shard = shard_samples(task, &sampler).min(batch_size);
+    let n_shards = batch_size.div_ceil(shard);
+    let examples = task.examples.as_ref().map_or(0, |x| 3 * x.n_active()) as u128;
     // Indices, values and owners of the active features, at most twice what there is, as they grow; and rows.
     let active: f64 = task.distribution.feature_probability().iter().sum();
     let sampled = |samples: usize| {
@@ -134,6 +162,11 @@ pub(crate) fn check_work(
                 + 2 * sampled(batch_size)
         }
     };
-    let columns = 16 * wide(1, outputs) + 6 * wide(1, hidden);
-    check_elements("this training", parameters + forms + columns)
+    let biases = if config.hidden_bias == Bias::Learned {
+        4
+    } else {
+        0
+    };
+    let columns = 16 * wide(1, outputs) + (6 + biases) * wide(1, hidden);
+    check_elements("this training", parameters + forms + examples + columns)
 }

@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::sync::RwLock;
 
-use superposition_model::Dimensions;
+use superposition_model::{Dimensions, Hidden};
 
 use super::{Step, read, write};
 use crate::kernel::{
-    Chunk, Coefficients, ColumnsToRows, EncodeShard, EncoderGradient, LANES, Product, Residual,
-    ResidualRows, RowsToColumns, SampleRows, Shard, Start, chunks_for, flat, flat_mut,
+    Chunk, Coefficients, ColumnsToRows, EncodeShard, EncoderGradient, HiddenGradient, HiddenRows,
+    LANES, Product, Residual, ResidualRows, RowsToColumns, SampleRows, Shard, Start, chunks_for,
+    flat, flat_mut,
 };
 
 /// The most groups of shards: a change is value-breaking.
@@ -31,6 +32,8 @@ struct Group {
     /// Of the decoder: m rows over the outputs.
     w_dec: Vec<Chunk>,
     bias: Vec<Chunk>,
+    /// Of the encoder's bias, whether there is one or not.
+    bias_enc: Vec<Chunk>,
 }
 
 impl Shared {
@@ -45,6 +48,7 @@ impl Shared {
                 w: zeros(n, chunks_for(m)),
                 w_dec: zeros(m, chunks_for(n)),
                 bias: zeros(1, chunks_for(n)),
+                bias_enc: zeros(1, chunks_for(m)),
             })
         });
         Self {
@@ -69,6 +73,7 @@ pub(super) struct Work {
     w: Vec<f32>,
     w_dec: Vec<f32>,
     bias: Vec<Chunk>,
+    bias_enc: Vec<Chunk>,
     /// Both with their columns padded, n rows over the hidden dimensions; the decoder by its rows over the outputs.
     w_columns: Vec<Chunk>,
     w_dec_columns: Vec<Chunk>,
@@ -93,13 +98,14 @@ impl Work {
         let zeros = |rows: usize, chunks: usize| vec![Chunk::default(); rows * chunks];
         let if_untied = |rows: usize| if step.untied { rows } else { 0 };
         let rows = match step.sampler.draws_rows() {
-            true => step.sampler.shard_samples().min(step.batch_size),
-            false => TILE,
+            true if step.examples.is_empty() => step.shard_samples.min(step.batch_size),
+            _ => TILE,
         };
         Self {
             w: vec![0.0; n * m],
             w_dec: vec![0.0; if_untied(n) * m],
             bias: zeros(1, outputs),
+            bias_enc: zeros(1, hidden),
             w_columns: zeros(n, hidden),
             w_dec_columns: zeros(if_untied(n), hidden),
             w_dec_rows: zeros(m, outputs),
@@ -128,9 +134,12 @@ impl Work {
         step.gather_weights(&mut self.w, &mut self.w_dec);
         for part in &step.parts {
             let part = read(part);
-            if let Some(b) = part.b(step.untied) {
+            if let Some(b) = part.b() {
                 flat_mut(&mut self.bias)[part.features.clone()]
                     .copy_from_slice(&part.parameters[b]);
+            }
+            if let Some(b) = part.b_enc() {
+                flat_mut(&mut self.bias_enc)[..m].copy_from_slice(&part.parameters[b]);
             }
         }
         pad_columns(&self.w, m, &mut self.w_columns, hidden);
@@ -143,31 +152,45 @@ impl Work {
             rows: &mut self.w_dec_rows,
             stride: outputs,
         });
+        let mut drawn = std::mem::take(&mut self.shard);
         let n_groups = shared.n_groups();
         for index in (id..n_groups).step_by(n_workers) {
             let group = &mut *write(&shared.groups[index]);
-            for sums in [&mut group.w, &mut group.w_dec, &mut group.bias] {
+            let Group {
+                w,
+                w_dec,
+                bias,
+                bias_enc,
+            } = group;
+            for sums in [w, w_dec, bias, bias_enc] {
                 sums.fill(Chunk::default());
             }
             let mut loss = 0.0;
             let shards =
                 index * shared.n_shards / n_groups..(index + 1) * shared.n_shards / n_groups;
-            for shard in shards {
-                let n_samples = self.sample(step, k, shard);
+            for index in shards {
+                let (shard, n_samples) = match step.examples.get(index) {
+                    Some(examples) => (examples, examples.n_samples()),
+                    None => {
+                        let n_samples = self.sample(step, k, index, &mut drawn);
+                        (&drawn, n_samples)
+                    }
+                };
                 for first in (0..n_samples).step_by(TILE) {
                     let samples = first..n_samples.min(first + TILE);
-                    self.tile(step, group, samples, &mut loss);
+                    self.tile(step, group, shard, samples, &mut loss);
                 }
             }
             step.set_loss(index, loss);
         }
+        self.shard = drawn;
     }
 
     /// Draws a shard; returns how many samples it has.
-    fn sample(&mut self, step: &Step, k: u64, index: usize) -> usize {
+    fn sample(&mut self, step: &Step, k: u64, index: usize, shard: &mut Shard) -> usize {
         if !step.sampler.draws_rows() {
-            step.sample(k, index, &mut self.shard);
-            return self.shard.n_samples();
+            step.sample(k, index, shard);
+            return shard.n_samples();
         }
         let (key, n_samples) = step.shard(k, index);
         step.instructions.run(SampleRows {
@@ -175,20 +198,27 @@ impl Work {
             key,
             n_samples,
             rows: &mut self.x[..n_samples * step.scale.len()],
-            shard: &mut self.shard,
+            shard,
         });
         n_samples
     }
 
     /// Adds the loss and gradient of some samples of the shard.
-    fn tile(&mut self, step: &Step, group: &mut Group, samples: Range<usize>, loss: &mut f64) {
+    fn tile(
+        &mut self,
+        step: &Step,
+        group: &mut Group,
+        shard: &Shard,
+        samples: Range<usize>,
+        loss: &mut f64,
+    ) {
         let outputs = step.scale.len();
         let hidden = chunks_for(step.dimensions.n_hidden);
         let count = samples.len();
         let h = &mut self.h[..count * hidden];
         let z = &mut self.z[..count * outputs];
         let h_gradient = &mut self.h_gradient[..count * hidden];
-        let dense = step.sampler.draws_rows();
+        let dense = step.sampler.draws_rows() && step.examples.is_empty();
         let rows = |values, stride: usize| Coefficients {
             values,
             row_stride: stride * LANES,
@@ -212,15 +242,15 @@ impl Work {
         } else {
             let x = &mut self.x[..count * outputs];
             x.fill(Chunk::default());
-            let shard = self.shard.samples_in(samples.clone());
-            for ((indices, values), x) in shard.zip(x.chunks_exact_mut(outputs)) {
+            let active = shard.samples_in(samples.clone());
+            for ((indices, values), x) in active.zip(x.chunks_exact_mut(outputs)) {
                 let x = flat_mut(x);
                 for (&i, &value) in indices.iter().zip(values) {
                     x[i as usize] = value;
                 }
             }
             step.instructions.run(EncodeShard {
-                shard: &self.shard,
+                shard,
                 samples: samples.clone(),
                 w: &self.w_columns,
                 h,
@@ -228,6 +258,17 @@ impl Work {
             });
             x
         };
+        // The plain hidden layer is h as it is.
+        let plain = step.hidden == Hidden::Linear && step.hidden_l1 == 0.0;
+        if !plain {
+            let norm = step.instructions.run(HiddenRows {
+                hidden: step.hidden,
+                bias: &self.bias_enc,
+                h,
+            });
+            // What is summed is twice the loss.
+            *loss += 2.0 * step.hidden_l1 * norm;
+        }
         step.instructions.run(Product {
             out: z,
             a: rows(flat(h), hidden),
@@ -243,6 +284,7 @@ impl Work {
                 loss,
                 bias_gradient: &mut group.bias,
             },
+            target: step.target,
             x,
             z,
         });
@@ -259,6 +301,15 @@ impl Work {
             stride: hidden,
             start: Start::Zero,
         });
+        if !plain {
+            step.instructions.run(HiddenGradient {
+                hidden: step.hidden,
+                l1: step.hidden_l1 as f32,
+                h,
+                h_gradient,
+                bias_gradient: &mut group.bias_enc,
+            });
+        }
         step.instructions.run(Product {
             out: &mut group.w_dec,
             a: transposed(flat(h), hidden),
@@ -276,7 +327,7 @@ impl Work {
             });
         } else {
             step.instructions.run(EncoderGradient {
-                shard: &self.shard,
+                shard,
                 samples,
                 h_gradient,
                 w_gradient: &mut group.w,
@@ -294,7 +345,7 @@ impl Work {
         let part = &mut *write(&step.parts[index]);
         let sums = &mut self.sums[..m * width];
         let (w, w_dec) = (part.w(), part.w_dec(step.untied));
-        let bias = part.b(step.untied);
+        let (bias, bias_enc) = (part.b(), part.b_enc());
         part.gradient.fill(0.0);
         sums.fill(Chunk::default());
         for group in &shared.groups {
@@ -316,6 +367,9 @@ impl Work {
             if let Some(b) = bias.clone() {
                 let features = part.features.clone();
                 add(&mut part.gradient[b], &flat(&group.bias)[features]);
+            }
+            if let Some(b) = bias_enc.clone() {
+                add(&mut part.gradient[b], flat(&group.bias_enc));
             }
         }
         step.instructions.run(RowsToColumns {

@@ -103,7 +103,7 @@ impl Work {
             let stride = panel.chunks.len();
             let features = {
                 let part = read(&step.parts[panel.index]);
-                if let Some(b) = part.b(step.untied) {
+                if let Some(b) = part.b() {
                     flat_mut(&mut panel.bias)[..b.len()].copy_from_slice(&part.parameters[b]);
                 }
                 part.features.clone()
@@ -208,7 +208,7 @@ impl Work {
                     accumulate: false,
                 });
             }
-            if let Some(b) = part.b(step.untied) {
+            if let Some(b) = part.b() {
                 let length = b.len();
                 part.gradient[b].copy_from_slice(&flat(&panel.bias_gradient)[..length]);
             }

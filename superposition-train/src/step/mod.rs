@@ -13,13 +13,15 @@ mod part;
 mod tiny;
 
 #[cfg(test)]
+mod direct_tests;
+#[cfg(test)]
 mod tests;
 
 use std::ops::Range;
 use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use superposition_model::{Coupling, Dimensions, Output, ParameterLayout, ToyModelConfig};
+use superposition_model::{Coupling, Dimensions, Hidden, Output, ParameterLayout, ToyModelConfig};
 
 pub(crate) use barrier::Barrier;
 pub(crate) use choose::{PER_PARAMETER, check_elements, check_work};
@@ -28,7 +30,7 @@ use crate::kernel::{
     AdamFactors, AdamStep, Chunk, Instructions, Key, LANES, SampleShard, Sampler, Shard,
     chunks_for, flat_mut,
 };
-use crate::{StepForm, Stream, Task};
+use crate::{StepForm, Stream, Target, Task};
 use part::{Part, panels, read, write};
 
 /// What all workers of a training share.
@@ -36,11 +38,19 @@ pub(crate) struct Step {
     instructions: Instructions,
     dimensions: Dimensions,
     output: Output,
+    hidden: Hidden,
     untied: bool,
     layout: ParameterLayout,
     batch_size: usize,
     seed: u64,
     sampler: Sampler,
+    /// How many samples a shard has.
+    shard_samples: usize,
+    /// The shards of every step, if they are not drawn.
+    examples: Vec<Shard>,
+    target: Target,
+    /// `$\lambda / B$`.
+    hidden_l1: f64,
     /// `$2 I_j / (B n)$`.
     scale: Vec<Chunk>,
     /// The features in ranges of chunks, and what is kept of each.
@@ -90,7 +100,14 @@ impl Step {
         let (n, m) = (dimensions.n_features, dimensions.n_hidden);
         let outputs = chunks_for(n);
         let sampler = Sampler::new(&task.distribution);
-        let form = choose::choose(form, config, batch_size, &sampler, &task.distribution);
+        let form = choose::choose(form, config, batch_size, &sampler, task);
+        let shard_samples = choose::shard_samples(task, &sampler);
+        let examples = task.examples.as_ref().map_or(Vec::new(), |examples| {
+            let first = (0..batch_size).step_by(shard_samples);
+            first
+                .map(|first| Shard::of(examples, first..batch_size.min(first + shard_samples)))
+                .collect()
+        });
         let mut scale = vec![Chunk::default(); outputs];
         for (scale, &importance) in flat_mut(&mut scale).iter_mut().zip(&task.importance) {
             *scale = (2.0 * f64::from(importance) / (batch_size as f64 * n as f64)) as f32;
@@ -106,7 +123,7 @@ impl Step {
                 RwLock::new(Part::new(features, m, &layout))
             })
             .collect();
-        let n_shards = batch_size.div_ceil(sampler.shard_samples());
+        let n_shards = batch_size.div_ceil(shard_samples);
         let (form, n_losses) = match form {
             StepForm::Tiny => (Form::Tiny, 1),
             StepForm::Direct => {
@@ -123,11 +140,16 @@ impl Step {
             instructions,
             dimensions,
             output: config.output,
+            hidden: config.hidden,
             untied: config.coupling == Coupling::Untied,
             layout,
             batch_size,
             seed,
             sampler,
+            shard_samples,
+            examples,
+            target: task.target,
+            hidden_l1: task.hidden_l1 / batch_size as f64,
             scale,
             parts,
             losses: (0..n_losses).map(|_| AtomicU64::new(0)).collect(),
@@ -233,6 +255,24 @@ impl Step {
         }
     }
 
+    /// Moves the columns of W of the worker's parts this share of the way to unit norm; those that are 0 stay.
+    pub(crate) fn pull_to_unit_norm(&self, worker: &Worker, share: f64) {
+        for index in self.own(worker.id, worker.n_workers) {
+            let part = &mut *write(&self.parts[index]);
+            let w = part.w();
+            for column in part.parameters[w].chunks_exact_mut(self.dimensions.n_hidden) {
+                let squares = column.iter().map(|&w| f64::from(w) * f64::from(w));
+                let norm = squares.sum::<f64>().sqrt();
+                if norm > 0.0 {
+                    let factor = 1.0 - share + share / norm;
+                    for w in column {
+                        *w = (f64::from(*w) * factor) as f32;
+                    }
+                }
+            }
+        }
+    }
+
     /// Takes parameters and both moments.
     pub(crate) fn set(&self, parameters: &[f32], first: &[f32], second: &[f32]) {
         for part in &self.parts {
@@ -273,7 +313,7 @@ impl Step {
 
     /// The key of a shard, and how many samples it has.
     fn shard(&self, k: u64, shard: usize) -> (Key, usize) {
-        let most = self.sampler.shard_samples();
+        let most = self.shard_samples;
         let key = Key::new([self.seed, Stream::Data.number(), k, shard as u64]);
         (key, most.min(self.batch_size - shard * most))
     }

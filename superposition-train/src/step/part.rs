@@ -7,12 +7,15 @@ use superposition_model::ParameterLayout;
 
 use crate::kernel::{LANES, PANEL, chunks_for};
 
-/// The parameters of some features, in the order W, decoder (if it is another), bias.
+/// The parameters of some features, in the order W, decoder (if it is another), bias; the encoder's bias, if there is
+/// one, is behind those of the first part.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
     pub(crate) features: Range<usize>,
     /// Where its numbers lie: here, and in a model's parameters.
     places: Vec<(Range<usize>, Range<usize>)>,
+    b: Option<Range<usize>>,
+    b_enc: Option<Range<usize>>,
     /// All four are padded with zeros to whole chunks.
     pub(crate) parameters: Vec<f32>,
     pub(crate) gradient: Vec<f32>,
@@ -28,11 +31,16 @@ impl Part {
         if layout.w_dec != layout.w {
             sources.push(shifted(&columns, layout.w_dec.start));
         }
-        if let Some(b) = &layout.b {
-            sources.push(shifted(&features, b.start));
-        }
+        let mut place = |source: Option<Range<usize>>| {
+            let len = source.as_ref().map(Range::len)?;
+            let start = sources.iter().map(Range::len).sum::<usize>();
+            sources.extend(source);
+            Some(start..start + len)
+        };
+        let b = place(layout.b.as_ref().map(|b| shifted(&features, b.start)));
+        let b_enc = place(layout.b_enc.clone().filter(|_| features.start == 0));
         let mut end = 0;
-        let places = sources
+        let places: Vec<_> = sources
             .into_iter()
             .map(|there| {
                 let start = end;
@@ -44,6 +52,8 @@ impl Part {
         Self {
             features,
             places,
+            b,
+            b_enc,
             parameters: zeros.clone(),
             gradient: zeros.clone(),
             first: zeros.clone(),
@@ -62,9 +72,13 @@ impl Part {
     }
 
     /// Where the bias lies here, if there is one.
-    pub(crate) fn b(&self, untied: bool) -> Option<Range<usize>> {
-        let places = self.places.get(1 + usize::from(untied));
-        places.map(|(here, _)| here.clone())
+    pub(crate) fn b(&self) -> Option<Range<usize>> {
+        self.b.clone()
+    }
+
+    /// Where the encoder's bias lies here, if it does.
+    pub(crate) fn b_enc(&self) -> Option<Range<usize>> {
+        self.b_enc.clone()
     }
 
     /// Copies numbers of this part to where they lie in a model.

@@ -28,7 +28,7 @@ struct Case {
 const FORMS: [StepForm; 3] = [StepForm::Gram, StepForm::Direct, StepForm::Tiny];
 
 /// A loss and its gradient.
-type Outcome = (f64, Vec<f32>);
+pub(super) type Outcome = (f64, Vec<f32>);
 
 /// The same in f64, in the layout of the parameters.
 type Exact = (f64, Vec<f64>);
@@ -268,7 +268,7 @@ impl Case {
 }
 
 /// The loss and gradient of step 9, after another step; the workers take turns where threads would wait.
-fn outcome(step: &Step, n_workers: usize) -> Outcome {
+pub(super) fn outcome(step: &Step, n_workers: usize) -> Outcome {
     let n_workers = n_workers.min(step.most_workers());
     let mut workers: Vec<Worker> = (0..n_workers)
         .map(|id| step.worker(id, n_workers, 8))
@@ -281,12 +281,7 @@ fn outcome(step: &Step, n_workers: usize) -> Outcome {
             step.differentiate(worker);
         }
     }
-    let n_parameters = step
-        .layout
-        .w_dec
-        .end
-        .max(step.layout.b.as_ref().map_or(0, |b| b.end));
-    let mut gradient = vec![f32::NAN; n_parameters];
+    let mut gradient = vec![f32::NAN; step.layout.len()];
     for part in &step.parts {
         let part = read(part);
         part.gather(&part.gradient, &mut gradient);
@@ -294,11 +289,11 @@ fn outcome(step: &Step, n_workers: usize) -> Outcome {
     (step.loss(), gradient)
 }
 
-fn wide(x: MatRef<'_, f32>) -> Mat<f64> {
+pub(super) fn wide(x: MatRef<'_, f32>) -> Mat<f64> {
     Mat::from_fn(x.nrows(), x.ncols(), |i, j| f64::from(x[(i, j)]))
 }
 
-fn bits(outcome: &Outcome) -> (u64, Vec<u32>) {
+pub(super) fn bits(outcome: &Outcome) -> (u64, Vec<u32>) {
     (
         outcome.0.to_bits(),
         outcome.1.iter().map(|g| g.to_bits()).collect(),
@@ -470,7 +465,8 @@ fn the_cost_rule_prefers_gram_where_few_features_are_active() {
         let probability = FeatureProbability::Same(p);
         let distribution = FeatureDistribution::new(n_features, &probability).unwrap();
         let sampler = Sampler::new(&distribution);
-        choose(StepForm::Auto, &config, batch_size, &sampler, &distribution)
+        let task = Task::new(distribution, vec![1.0; n_features]).unwrap();
+        choose(StepForm::Auto, &config, batch_size, &sampler, &task)
     };
     assert_eq!(chosen(100, 20, 1024, 0.1), StepForm::Gram);
     assert_eq!(chosen(100, 20, 1024, 1.0), StepForm::Direct);

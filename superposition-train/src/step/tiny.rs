@@ -15,7 +15,7 @@ pub(super) fn accumulate(step: &Step, shard: &mut Shard, k: u64) {
     parameters[..used].copy_from_slice(&part.parameters[..used]);
     let mut gradient = [0.0; MAX_TINY_PARAMETERS];
     let mut loss = 0.0;
-    for index in 0..step.batch_size.div_ceil(step.sampler.shard_samples()) {
+    for index in 0..step.batch_size.div_ceil(step.shard_samples) {
         let (key, n_samples) = step.shard(k, index);
         step.instructions.run(TinyShard {
             shape: (n, m),

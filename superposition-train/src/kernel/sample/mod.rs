@@ -12,7 +12,7 @@ mod tests;
 
 use std::ops::Range;
 
-use superposition_model::{FeatureDistribution, FeatureSets};
+use superposition_model::{FeatureDistribution, FeatureSets, Magnitude, SparseBatch};
 
 use super::Run;
 use super::simd::{Chunk, LANES, Simd, chunks_for, flat, flat_mut};
@@ -51,6 +51,20 @@ pub(crate) struct Shard {
 }
 
 impl Shard {
+    /// These samples of a batch.
+    pub(crate) fn of(batch: &SparseBatch, samples: Range<usize>) -> Self {
+        let mut shard = Self::default();
+        shard.clear(samples.len());
+        for (owner, s) in samples.enumerate() {
+            let (indices, values) = batch.sample(s);
+            shard.indices.extend(indices);
+            shard.values.extend(values);
+            shard.owners.extend(indices.iter().map(|_| owner as u32));
+            shard.offsets[owner + 1] = shard.indices.len();
+        }
+        shard
+    }
+
     /// How many samples there are.
     pub(crate) fn n_samples(&self) -> usize {
         self.offsets.len().saturating_sub(1)
@@ -194,6 +208,7 @@ enum Layout {
 pub(crate) struct Sampler {
     n_features: usize,
     layout: Layout,
+    magnitude: Magnitude,
 }
 
 impl Sampler {
@@ -265,6 +280,7 @@ impl Sampler {
         Self {
             n_features: n,
             layout,
+            magnitude: distribution.magnitude(),
         }
     }
 
@@ -279,6 +295,16 @@ impl Sampler {
     /// Whether samples are drawn as rows: then [`SampleRows`] is the cheaper of the two.
     pub(crate) fn draws_rows(&self) -> bool {
         !matches!(self.layout, Layout::Skip { .. })
+    }
+
+    /// Values within -1 and 1 of active features drawn within 0 and 1, if they are to be signed.
+    #[inline(always)]
+    fn sign(&self, values: &mut [f32]) {
+        if self.magnitude == Magnitude::Signed {
+            for value in values {
+                *value = 2.0_f32.mul_add(*value, -1.0);
+            }
+        }
     }
 
     /// The elements, if each is drawn.
@@ -374,6 +400,7 @@ impl Run for SampleShard<'_> {
         let Some(elements) = sampler.elements() else {
             let count = sampler.skip(simd, key, n_samples, shard);
             shard.find_ends(count);
+            sampler.sign(&mut shard.values[..count]);
             return;
         };
         let n = sampler.n_features;
@@ -394,6 +421,7 @@ impl Run for SampleShard<'_> {
             shard.offsets[s + 1] = count;
         }
         shard.rows = rows;
+        sampler.sign(&mut shard.values[..count]);
     }
 }
 
@@ -424,9 +452,19 @@ impl Run for SampleRows<'_> {
         assert_eq!(rows.len(), n_samples * stride, "a row for each sample");
         if let Some(elements) = sampler.elements() {
             draw_rows(simd, key, elements, n, rows);
+            if sampler.magnitude == Magnitude::Signed {
+                let (two, minus_one) = (simd.splat(2.0), simd.splat(-1.0));
+                for chunk in rows {
+                    let x = simd.load(&chunk.0);
+                    let signed = simd.mul_add(two, x, minus_one);
+                    // What is not active stays 0.
+                    simd.store(&mut chunk.0, simd.where_positive(x, signed));
+                }
+            }
             return;
         }
         let count = sampler.skip(simd, key, n_samples, shard);
+        sampler.sign(&mut shard.values[..count]);
         rows.fill(Chunk::default());
         let numbers = flat_mut(rows);
         for k in 0..count {
