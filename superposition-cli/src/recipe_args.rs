@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use superposition_lab::Recipe;
 use superposition_lab::model::{
-    Bias, Coupling, FeatureProbability, FeatureSets, Importance, Initialization, Output,
+    Bias, Coupling, FeatureProbability, FeatureSets, Hidden, Importance, Initialization, Output,
 };
 use superposition_lab::train::{Decay, Kernel, StepForm};
 
@@ -37,6 +37,12 @@ pub(crate) struct RecipeArgs {
     /// Give the decoder weights of its own
     #[arg(long)]
     untied: bool,
+    /// What is applied to the hidden layer
+    #[arg(long, value_enum)]
+    hidden: Option<HiddenArg>,
+    /// Give the encoder a bias; the hidden layer must be ReLU
+    #[arg(long)]
+    hidden_bias: bool,
     /// Training steps
     #[arg(long, value_name = "STEPS")]
     steps: Option<usize>,
@@ -52,6 +58,9 @@ pub(crate) struct RecipeArgs {
     /// Coupled weight decay, as in Adam: added to the gradient, times each parameter
     #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
     l2: Option<f64>,
+    /// How fast columns of W are pulled to unit norm
+    #[arg(long, value_name = "DECAY", allow_negative_numbers = true)]
+    unit_norm_decay: Option<f64>,
     /// Scale gradients of a larger norm to this one
     #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
     clip_norm: Option<f64>,
@@ -121,6 +130,21 @@ impl From<OutputArg> for Output {
     }
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum HiddenArg {
+    Linear,
+    Relu,
+}
+
+impl From<HiddenArg> for Hidden {
+    fn from(hidden: HiddenArg) -> Self {
+        match hidden {
+            HiddenArg::Linear => Self::Linear,
+            HiddenArg::Relu => Self::Relu,
+        }
+    }
+}
+
 impl RecipeArgs {
     /// Whether a sparsity or feature probability is given.
     pub(crate) fn gives_probability(&self) -> bool {
@@ -151,12 +175,17 @@ impl RecipeArgs {
         if self.untied {
             recipe.model.coupling = Coupling::Untied;
         }
+        set(&mut recipe.model.hidden, self.hidden.map(Into::into));
+        if self.hidden_bias {
+            recipe.model.hidden_bias = Bias::Learned;
+        }
         let train = &mut recipe.train;
         set(&mut train.n_steps, self.steps);
         set(&mut train.batch_size, self.batch_size);
         set(&mut train.adam.learning_rate, self.lr);
         set(&mut train.adam.weight_decay, self.weight_decay);
         set(&mut train.adam.l2, self.l2);
+        set(&mut train.unit_norm_decay, self.unit_norm_decay);
         set(&mut train.schedule.decay, self.schedule);
         set(&mut train.schedule.warmup_steps, self.warmup);
         set(&mut train.initialization, self.init);

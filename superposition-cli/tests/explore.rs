@@ -132,6 +132,8 @@ fn wrong_values_are_usage_errors_that_say_what_would_be_right() {
         ("--lr=-1", &["-1"][..]),
         ("--l2=-1", &["l2", "-1"][..]),
         ("--clip-norm 0", &["clip_norm", "0"][..]),
+        ("--unit-norm-decay=-1", &["unit_norm_decay", "-1"][..]),
+        ("--hidden-bias", &["linear hidden layer"][..]),
         ("--sets sometimes", &["sometimes"][..]),
         ("--sets correlated", &["set size"][..]),
         ("--sets anticorrelated:8 --sparsity 0.5", &["8", "0.5"][..]),
@@ -177,6 +179,26 @@ fn flags_of_the_training_reach_the_recipe() {
     assert_eq!(recipe["train"]["adam"]["l2"], 0.01);
     assert_eq!(recipe["train"]["adam"]["weight_decay"], 0.02);
     assert_eq!(recipe["train"]["step_form"], "direct");
+    let relu = folder
+        .run(&format!(
+            "train {SMALL} --hidden relu --hidden-bias --unit-norm-decay 0.1 --out relu.safetensors --json"
+        ))
+        .succeeds()
+        .json();
+    assert_eq!(relu["recipe"]["model"]["hidden"], "relu");
+    assert_eq!(relu["recipe"]["model"]["hidden_bias"], "learned");
+    assert_eq!(relu["recipe"]["train"]["unit_norm_decay"], 0.1);
+    let report = folder
+        .run(&format!(
+            "explore {SMALL} --hidden relu --hidden-bias --out relu"
+        ))
+        .succeeds();
+    for words in [
+        "x' = ReLU(W^T ReLU(W x + b_enc) + b)",
+        "known for linear hidden layers alone",
+    ] {
+        assert!(report.stdout.contains(words), "{words}: {}", report.stdout);
+    }
     let report = folder
         .run(&format!(
             "train {SMALL} --sets correlated:2 --clip-norm 0.5 --l2 0.01 --out n.safetensors"

@@ -7,7 +7,7 @@ use std::thread;
 
 use serde::Serialize;
 use superposition_analysis::{DictionaryReport, analyze, feature_superposition, leverage, rank};
-use superposition_model::{FeatureDistribution, ToyModel};
+use superposition_model::{FeatureDistribution, Hidden, ToyModel};
 use superposition_probe::{
     Polysemanticity, ProbeResult, RotationBaseline, compare_direction, feature_coverage,
     polysemanticity, polysemanticity_under_rotation, probe_all_features, r_squared,
@@ -53,7 +53,7 @@ impl PopulationLossSummary {
     /// The population loss of a model, to about a millionth of its loss on fresh samples.
     ///
     /// It takes time proportional to the square of the number of features: beyond 2,000 it is left
-    /// out.
+    /// out; so it is for ReLU hidden layers, where it is not known.
     ///
     /// ```
     /// use superposition_lab::model::{Dimensions, FeatureDistribution, FeatureProbability, ToyModel, ToyModelConfig};
@@ -86,6 +86,9 @@ impl PopulationLossSummary {
             return Ok(unknown(
                 "it takes time proportional to the square of the features: computed up to 2,000",
             ));
+        }
+        if model.config().hidden != Hidden::Linear {
+            return Ok(unknown("it is known for linear hidden layers alone"));
         }
         // What a model that reconstructs nothing loses: a scale where the sampled loss is 0.
         let nothing = task

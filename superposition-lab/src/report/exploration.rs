@@ -2,7 +2,9 @@
 
 use superposition_analysis::interference_matrix;
 use superposition_model::faer::Mat;
-use superposition_model::{Bias, Coupling, FeatureProbability, FeatureSets, Output, ToyModel};
+use superposition_model::{
+    Bias, Coupling, FeatureProbability, FeatureSets, Hidden, Output, ToyModel,
+};
 use superposition_train::{StopReason, TrainOptions};
 use superposition_viz::{
     CurveOptions, Headline, SelectedInterference, Summary, SummaryTable, TextStyle, TransitionRow,
@@ -174,9 +176,14 @@ pub(crate) fn recipe_title(recipe: &Recipe) -> String {
 pub(crate) fn recipe_configuration(recipe: &Recipe) -> Vec<(String, String)> {
     let model = &recipe.model;
     let train = &recipe.train;
-    let weights = match model.coupling {
-        Coupling::Tied => "W^T W x",
-        Coupling::Untied => "W_dec^T W x",
+    let decoder = match model.coupling {
+        Coupling::Tied => "W^T",
+        Coupling::Untied => "W_dec^T",
+    };
+    let weights = match (model.hidden, model.hidden_bias) {
+        (Hidden::Linear, _) => format!("{decoder} W x"),
+        (Hidden::Relu, Bias::None) => format!("{decoder} ReLU(W x)"),
+        (Hidden::Relu, Bias::Learned) => format!("{decoder} ReLU(W x + b_enc)"),
     };
     let bias = match model.bias {
         Bias::Learned => " + b",
