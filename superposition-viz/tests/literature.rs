@@ -11,7 +11,7 @@ fn pentagon() -> Vec<[f64; 2]> {
 }
 
 /// Each figure from a few values.
-fn all() -> [(&'static str, Figure, &'static str); 8] {
+fn all() -> [(&'static str, Figure, &'static str); 9] {
     let tips = pentagon();
     let gram: Vec<f64> = tips
         .iter()
@@ -64,6 +64,14 @@ fn all() -> [(&'static str, Figure, &'static str); 8] {
             "probes",
             figures::probes(&[0.4, 0.5], &[0.39, 0.5], &[0.9, f64::NAN]),
             include_str!("snapshots/probes.svg"),
+        ),
+        (
+            "descent",
+            figures::double_descent(
+                &[[10.0, 1e-5], [10.0, 2e-5], [100.0, 0.004], [1000.0, 0.01]],
+                &[[10.0, 0.03], [10.0, 0.02], [100.0, 0.06], [1000.0, 0.011]],
+            ),
+            include_str!("snapshots/descent.svg"),
         ),
     ]
 }

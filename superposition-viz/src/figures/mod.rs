@@ -1,5 +1,9 @@
 //! The figures of the literature as SVG, from plain data.
 
+mod descent;
+
+pub use descent::double_descent;
+
 use crate::Scale;
 use crate::svg::{Aspect, Axis, Figure, Grid, Palette, Panel, Series};
 
