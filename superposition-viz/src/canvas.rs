@@ -12,6 +12,9 @@ pub(crate) struct Canvas {
     rows: usize,
     charset: Charset,
     dots: Vec<u32>,
+    /// The paint of the last dot of each character.
+    paints: Vec<Paint>,
+    under: Vec<Option<(char, Paint)>>,
     over: Vec<Option<(char, Paint)>>,
 }
 
@@ -23,6 +26,8 @@ impl Canvas {
             rows,
             charset: style.charset,
             dots: vec![0; cells],
+            paints: vec![Paint::Data; cells],
+            under: vec![None; cells],
             over: vec![None; cells],
         }
     }
@@ -49,6 +54,11 @@ impl Canvas {
 
     /// Sets a dot, counted from the top left; outside of the canvas nothing happens.
     pub(crate) fn dot(&mut self, x: usize, y: usize) {
+        self.painted_dot(x, y, Paint::Data);
+    }
+
+    /// The same, and paints its character.
+    pub(crate) fn painted_dot(&mut self, x: usize, y: usize, paint: Paint) {
         if x >= self.dot_columns() || y >= self.dot_rows() {
             return;
         }
@@ -57,6 +67,14 @@ impl Canvas {
             Charset::Ascii => (x, y, 1),
         };
         self.dots[column + row * self.columns] |= bit;
+        self.paints[column + row * self.columns] = paint;
+    }
+
+    /// Puts a character under the dots.
+    pub(crate) fn ground(&mut self, column: usize, row: usize, c: char, paint: Paint) {
+        if column < self.columns && row < self.rows {
+            self.under[column + row * self.columns] = Some((c, paint));
+        }
     }
 
     /// Puts a character over the dots.
@@ -81,7 +99,7 @@ impl Canvas {
                 self.dots.get(k).copied().unwrap_or(0),
             ) {
                 (Some(over), _) => over,
-                (None, 0) => (' ', Paint::Plain),
+                (None, 0) => self.under[k].unwrap_or((' ', Paint::Plain)),
                 (None, bits) => {
                     let braille = char::from_u32(0x2800 + bits).unwrap_or('*');
                     (
@@ -90,7 +108,7 @@ impl Canvas {
                         } else {
                             '*'
                         },
-                        Paint::Data,
+                        self.paints[k],
                     )
                 }
             };

@@ -11,19 +11,54 @@ pub(crate) enum Paint {
     Data,
     Accent,
     Alert,
+    /// A colour of a palette.
+    Rgb([u8; 3]),
 }
 
 impl Paint {
-    /// The colours are the nearest of the 256 to Okabe and Ito's blue, orange and reddish purple.
-    fn code(self) -> Option<&'static str> {
-        match self {
-            Self::Plain => None,
-            Self::Strong => Some("1"),
-            Self::Faint => Some("2"),
-            Self::Data => Some("38;5;32"),
-            Self::Accent => Some("38;5;208"),
-            Self::Alert => Some("38;5;175"),
-        }
+    /// The colours of a page are Okabe and Ito's blue, vermillion and reddish purple, the first two brightened for dark grounds; of
+    /// 256 colours the nearest.
+    fn code(self, color: Color) -> Option<String> {
+        let rgb = match (self, color) {
+            (_, Color::Never) | (Self::Plain, _) => return None,
+            (Self::Strong, _) => return Some("1".to_owned()),
+            (Self::Faint, _) => return Some("2".to_owned()),
+            (Self::Data, Color::Ansi) => return Some("38;5;32".to_owned()),
+            (Self::Accent, Color::Ansi) => return Some("38;5;208".to_owned()),
+            (Self::Alert, Color::Ansi) => return Some("38;5;175".to_owned()),
+            (Self::Data, _) => [0x1f, 0x8f, 0xd6],
+            (Self::Accent, _) => [0xf0, 0x7a, 0x1a],
+            (Self::Alert, _) => [0xcc, 0x79, 0xa7],
+            (Self::Rgb(rgb), _) => rgb,
+        };
+        Some(match color {
+            Color::TrueColor => format!("38;2;{};{};{}", rgb[0], rgb[1], rgb[2]),
+            _ => format!("38;5;{}", nearest_of_256(rgb)),
+        })
+    }
+}
+
+/// The nearest colour of the 6 x 6 x 6 cube of a terminal, or of its 24 greys.
+fn nearest_of_256(rgb: [u8; 3]) -> usize {
+    const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
+    let distance = |of: [u8; 3]| -> u32 {
+        let both = rgb.iter().zip(of);
+        both.map(|(&a, b)| u32::from(a.abs_diff(b)).pow(2)).sum()
+    };
+    let nearest = |value: u8| {
+        let levels = LEVELS.iter().enumerate();
+        let (k, _) = levels
+            .min_by_key(|(_, level)| level.abs_diff(value))
+            .expect("there are six levels");
+        k
+    };
+    let [r, g, b] = rgb.map(nearest);
+    let cube = distance([r, g, b].map(|k| LEVELS[k]));
+    let grey = |k: &usize| distance([8 + 10 * *k as u8; 3]);
+    let nearest_grey = (0..24).min_by_key(grey).expect("there are 24 greys");
+    match grey(&nearest_grey) < cube {
+        true => 232 + nearest_grey,
+        false => 16 + 36 * r + 6 * g + b,
     }
 }
 
@@ -149,6 +184,17 @@ impl Page {
         self.wrapped(Paint::Alert, text, 0);
     }
 
+    /// A line where it fits, and else its text broken between words.
+    pub(crate) fn fitted(&mut self, line: Line) {
+        match line.columns() <= self.width {
+            true => self.line(line),
+            false => {
+                let whole: String = line.spans.iter().map(|(_, text)| text.as_str()).collect();
+                self.wrapped(Paint::Plain, &whole, 2);
+            }
+        }
+    }
+
     /// Text broken between words, the later lines indented.
     pub(crate) fn wrapped(&mut self, paint: Paint, text: &str, indent: usize) {
         for (k, part) in wrap(&self.clean(text), self.width.saturating_sub(indent))
@@ -221,6 +267,29 @@ impl Page {
         }
     }
 
+    /// The lines so far, to stand [`Self::beside`] others.
+    pub(crate) fn into_lines(self) -> Vec<Line> {
+        self.lines
+    }
+
+    /// Blocks of lines beside each other, each so many columns after the one before.
+    pub(crate) fn beside(&mut self, blocks: Vec<Vec<Line>>, apart: usize) {
+        let height = blocks.iter().map(Vec::len).max().unwrap_or(0);
+        let mut lines = vec![Line::new(); height];
+        for (k, block) in blocks.into_iter().enumerate() {
+            for (line, part) in lines.iter_mut().zip(block) {
+                if part.columns() > 0 {
+                    let gap = (k * apart).saturating_sub(line.columns());
+                    line.push(Paint::Plain, &" ".repeat(gap));
+                }
+                for (paint, text) in &part.spans {
+                    line.push(*paint, text);
+                }
+            }
+        }
+        self.lines.append(&mut lines);
+    }
+
     /// The text, each line ended by a newline, without spaces at the ends of lines.
     pub(crate) fn finish(self) -> String {
         let mut out = String::new();
@@ -252,10 +321,10 @@ impl Page {
                 spans.pop();
             }
             for (paint, text) in spans {
-                match paint.code() {
-                    Some(code) if self.style.color == Color::Ansi && !text.trim().is_empty() => {
+                match paint.code(self.style.color) {
+                    Some(code) if !text.trim().is_empty() => {
                         out.push_str("\x1b[");
-                        out.push_str(code);
+                        out.push_str(&code);
                         out.push('m');
                         out.push_str(&text);
                         out.push_str("\x1b[0m");
@@ -393,6 +462,23 @@ mod tests {
         );
         assert_eq!(clean("\u{e9}e\u{301}\u{4e2d}", Charset::Ascii), "?e?");
         assert_eq!(columns("e\u{301}\u{4e2d}x"), 4);
+    }
+
+    #[test]
+    fn colours_are_the_nearest_of_256() {
+        // Corners of the cube, a grey between two of its levels, and viridis' green.
+        for (rgb, code) in [
+            ([0, 0, 0], 16),
+            ([255, 255, 255], 231),
+            ([255, 0, 0], 196),
+            ([118, 118, 118], 243),
+            ([0x21, 0x91, 0x8c], 30),
+        ] {
+            assert_eq!(nearest_of_256(rgb), code, "{rgb:?}");
+        }
+        let code = |color| Paint::Rgb([1, 2, 3]).code(color);
+        assert_eq!(code(Color::TrueColor).as_deref(), Some("38;2;1;2;3"));
+        assert_eq!(code(Color::Never), None);
     }
 
     #[test]

@@ -42,8 +42,11 @@ pub enum Color {
     /// No escape sequences at all, even if a label contains one.
     #[default]
     Never,
-    /// ANSI escape sequences with blue, orange and purple, told apart under every common colour blindness.
+    /// ANSI escape sequences of the 256 colours of a terminal: blue, orange and purple, told apart under every common colour
+    /// blindness, and of palettes the nearest colours.
     Ansi,
+    /// The same with 24 bits a colour.
+    TrueColor,
 }
 
 /// Layout of every figure of this crate.

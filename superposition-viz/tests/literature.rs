@@ -83,6 +83,12 @@ fn snapshots() {
     for (name, figure, expected) in all() {
         let svg = figure.render();
         std::fs::write(folder.join(format!("{name}.svg")), &svg).unwrap();
+        let style = superposition_viz::TextStyle::default().with_width(100);
+        std::fs::write(
+            folder.join(format!("{name}.txt")),
+            figure.render_text(&style),
+        )
+        .unwrap();
         if svg != expected {
             changed.push(name);
         }

@@ -1,8 +1,8 @@
 //! Figures as SVG: a literal snapshot, and what holds for every figure.
 
 use proptest::prelude::*;
-use superposition_viz::Scale;
 use superposition_viz::svg::{Aspect, Axis, Figure, Grid, Palette, Panel, Series, Theme};
+use superposition_viz::{Charset, Color, MIN_WIDTH, Scale, TextStyle};
 
 fn example() -> Figure {
     let regions = Grid::regions(
@@ -111,6 +111,15 @@ fn well_formed(svg: &str) -> bool {
     open.is_empty()
 }
 
+/// Text without its escape sequences.
+fn without_colours(text: &str) -> String {
+    let mut parts = text.split("\x1b[");
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |out, part| {
+        out + part.split_once('m').map_or("", |(_, rest)| rest)
+    })
+}
+
 fn value() -> impl Strategy<Value = f64> {
     prop_oneof![
         -10.0..10.0_f64,
@@ -131,15 +140,19 @@ proptest! {
         values in prop::collection::vec(value(), 6),
         edges in prop::collection::vec(value(), 7),
         range in [value(), value()],
-        label in any::<String>(),
+        label in prop_oneof![any::<String>(), "[ -~é²★\n\u{1b}]{0,40}"],
         x_scale in prop::sample::select(vec![Scale::Auto, Scale::Linear, Scale::Logarithmic]),
         equal: bool,
         columns in 0..4usize,
+        width in 0..170usize,
+        charset in prop::sample::select(vec![Charset::Unicode, Charset::Ascii]),
     ) {
         let axis = || Axis::new(label.clone()).with_scale(x_scale);
         let aspect = if equal { Aspect::Equal } else { Aspect::Free };
         let grid = Grid::heatmap(edges[..4].to_vec(), edges[4..].to_vec(), label.clone(), values, Palette::Diverging);
-        let svg = Figure::new(label.clone())
+        let segments = points.windows(2).map(|pair| [pair[0], pair[1]]).collect::<Vec<_>>();
+        let lengths = segments.iter().map(|pair| pair[0][0]).collect();
+        let figure = Figure::new(label.clone())
             .with_columns(columns)
             .with_panel(Panel::new(label.clone(), axis(), axis().with_range(range[0], range[1]))
                 .with_aspect(aspect)
@@ -151,9 +164,24 @@ proptest! {
                 .with_level(range[0], label.clone())
                 .with_series(Series::bars("c", points.clone()).with_values(label.clone(), points.iter().map(|p| p[0]).collect()))
                 .with_series(Series::points("d", points.clone()).with_intervals(points.clone()))
+                .with_series(Series::segments("e", segments).with_values("e", lengths).with_palette(Palette::Diverging).with_value_range(range))
+                .with_series(Series::dashed_arrows("f", points.clone()))
+                .with_word([0.5, 0.5], label.clone())
+                .with_size(range[0], range[1])
                 .with_series(Series::arrows("b", points)))
-            .with_theme(if equal { Theme::Dark } else { Theme::Light })
-            .render();
+            .with_theme(if equal { Theme::Dark } else { Theme::Light });
+        let svg = figure.render();
+        let style = TextStyle::default().with_width(width).with_charset(charset);
+        let text = figure.render_text(&style);
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        // Every character of these takes a column.
+        if label.chars().all(|c| c.is_ascii() || "é²★".contains(c)) {
+            prop_assert!(widest.unwrap_or(0) <= width.max(MIN_WIDTH), "{text}");
+        }
+        prop_assert!(charset == Charset::Unicode || text.is_ascii(), "{text}");
+        for color in [Color::Ansi, Color::TrueColor] {
+            prop_assert_eq!(without_colours(&figure.render_text(&style.with_color(color))), &*text);
+        }
         prop_assert!(well_formed(&svg), "{svg}");
         for path in svg.split(" d=\"").skip(1).map(|rest| rest.split('"').next().unwrap_or_default()) {
             prop_assert!(!path.contains("NaN") && !path.contains("inf"), "{path}");

@@ -6,6 +6,13 @@ pub const CATEGORIES: [&str; 8] = [
     "#0072b2", "#d55e00", "#009e73", "#e69f00", "#56b4e9", "#cc79a7", "#f0e442", "#000000",
 ];
 
+/// Red, green and blue of a category.
+pub(super) fn category_rgb(k: usize) -> [u8; 3] {
+    let value = u32::from_str_radix(&CATEGORIES[k % CATEGORIES.len()][1..], 16);
+    let [_, r, g, b] = value.unwrap_or(0).to_be_bytes();
+    [r, g, b]
+}
+
 /// What has no value.
 pub(super) const UNDEFINED: &str = "#bdbdbd";
 
@@ -82,6 +89,12 @@ const BLUE_TO_VERMILLION: [[u8; 3]; 3] =
 impl Palette {
     /// The colour at `share` of the way from low to high.
     pub(super) fn color(self, share: f64) -> String {
+        let [r, g, b] = self.rgb(share);
+        format!("#{r:02x}{g:02x}{b:02x}")
+    }
+
+    /// The same as red, green and blue.
+    pub(super) fn rgb(self, share: f64) -> [u8; 3] {
         let anchors: &[[u8; 3]] = match self {
             Self::Sequential => &VIRIDIS,
             Self::Diverging => &BLUE_TO_VERMILLION,
@@ -89,10 +102,9 @@ impl Palette {
         let at = share.clamp(0.0, 1.0) * (anchors.len() - 1) as f64;
         let low = (at.floor() as usize).min(anchors.len() - 2);
         let (a, b, rest) = (anchors[low], anchors[low + 1], at - low as f64);
-        let mixed: [u8; 3] = std::array::from_fn(|k| {
+        std::array::from_fn(|k| {
             let (a, b) = (f64::from(a[k]), f64::from(b[k]));
             (a + rest * (b - a)).round() as u8
-        });
-        format!("#{:02x}{:02x}{:02x}", mixed[0], mixed[1], mixed[2])
+        })
     }
 }

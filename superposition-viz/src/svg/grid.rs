@@ -10,7 +10,7 @@ use crate::number::{format_number, position};
 const LEVELS: usize = 32;
 
 #[derive(Debug, Clone, PartialEq)]
-enum Content {
+pub(super) enum Content {
     Regions {
         names: Vec<String>,
         cells: Vec<Option<usize>>,
@@ -25,9 +25,9 @@ enum Content {
 /// A grid of cells: columns between `x_edges`, rows between `y_edges`, row after row, beginning at the first edges.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grid {
-    x_edges: Vec<f64>,
-    y_edges: Vec<f64>,
-    content: Content,
+    pub(super) x_edges: Vec<f64>,
+    pub(super) y_edges: Vec<f64>,
+    pub(super) content: Content,
 }
 
 impl Grid {
@@ -227,7 +227,7 @@ fn assert_cells(x_edges: &[f64], y_edges: &[f64], n: usize) {
 }
 
 /// The lowest and the highest number; as far on both sides of 0 for a diverging palette.
-fn ends(values: &[f64], palette: Palette) -> (f64, f64) {
+pub(super) fn ends(values: &[f64], palette: Palette) -> (f64, f64) {
     let finite = values.iter().copied().filter(|value| value.is_finite());
     let (low, high) = finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
         (low.min(value), high.max(value))

@@ -1,4 +1,4 @@
-//! Figures as SVG: axes, series, grids of cells, legends.
+//! Figures as SVG, and the same as text: axes, series, grids of cells, legends.
 //!
 //! A [`Figure`] holds [`Panel`]s; a panel has two [`Axis`]es, [`Grid`]s of cells and, above them, [`Series`]. Legends
 //! are written from what is drawn, with its count of what is not. Everything is plain data in, one `String` out; nothing
@@ -24,7 +24,10 @@
 mod axis;
 mod color;
 mod grid;
+mod grid_text;
 mod series;
+mod series_text;
+mod text;
 mod writer;
 
 pub use axis::Axis;
@@ -63,6 +66,10 @@ pub struct Panel {
     pub series: Vec<Series>,
     /// Values of y that mean something, with what they mean: faint lines.
     pub levels: Vec<(f64, String)>,
+    /// Words at places between the axes, above everything.
+    pub words: Vec<([f64; 2], String)>,
+    /// Width and height of what the axes enclose, in pixels: at least 20, at most 10,000.
+    pub size: [f64; 2],
 }
 
 impl Panel {
@@ -77,6 +84,8 @@ impl Panel {
             grids: Vec::new(),
             series: Vec::new(),
             levels: Vec::new(),
+            words: Vec::new(),
+            size: [WIDTH, HEIGHT],
         }
     }
 
@@ -92,6 +101,30 @@ impl Panel {
     pub fn with_level(mut self, y: f64, label: impl Into<String>) -> Self {
         self.levels.push((y, label.into()));
         self
+    }
+
+    /// The same with a word whose middle is at a place.
+    #[must_use]
+    pub fn with_word(mut self, at: [f64; 2], word: impl Into<String>) -> Self {
+        self.words.push((at, word.into()));
+        self
+    }
+
+    /// The same in another size, in pixels.
+    #[must_use]
+    pub fn with_size(mut self, width: f64, height: f64) -> Self {
+        self.size = [width, height];
+        self
+    }
+
+    /// The size that is drawn.
+    fn pixels(&self) -> [f64; 2] {
+        let [width, height] = self.size;
+        let or = |value: f64, usual: f64| match value.is_finite() {
+            true => value.clamp(20.0, 10_000.0),
+            false => usual,
+        };
+        [or(width, WIDTH), or(height, HEIGHT)]
     }
 
     /// The same with another grid of cells.
@@ -123,7 +156,7 @@ pub struct Figure {
     pub theme: Theme,
 }
 
-/// Width and height of what the axes enclose.
+/// Width and height of what the axes enclose, unless a panel says otherwise.
 const WIDTH: f64 = 300.0;
 const HEIGHT: f64 = 240.0;
 /// Room for tick labels and the label of the vertical axis.
@@ -177,7 +210,9 @@ impl Figure {
     pub fn render(&self) -> String {
         let columns = self.columns.clamp(1, self.panels.len().max(1));
         let has_levels = self.panels.iter().any(|panel| !panel.levels.is_empty());
-        let panel_width = LEFT + WIDTH + if has_levels { LEVEL_LABELS } else { RIGHT };
+        let widest = self.panels.iter().map(|panel| panel.pixels()[0]);
+        let widest = widest.reduce(f64::max).unwrap_or(WIDTH);
+        let panel_width = LEFT + widest + if has_levels { LEVEL_LABELS } else { RIGHT };
         let width = panel_width * columns as f64;
         let mut writer = Writer::new(self.theme);
         let characters = TITLE_CHARACTERS * columns;
@@ -201,36 +236,37 @@ impl Figure {
 
 /// Draws a panel whose axes begin at `left` and says where it ends.
 fn draw(writer: &mut Writer, panel: &Panel, index: usize, [left, mut top]: [f64; 2]) -> f64 {
+    let [width, height] = panel.pixels();
     top += 8.0;
     for line in writer::wrapped(&panel.title, CHARACTERS) {
         top += LINE;
-        writer.text([left + WIDTH / 2.0, top], "middle", "h", &line);
+        writer.text([left + width / 2.0, top], "middle", "h", &line);
     }
     top += 8.0;
-    let (x, y) = placed(panel, [left, top]);
-    writer.clip(index, [left, top, WIDTH, HEIGHT]);
+    let (x, y) = placed(panel, [left, left + width], [top + height, top]);
+    writer.clip(index, [left, top, width, height]);
     for grid in &panel.grids {
         grid.draw(writer, &x, &y);
     }
     let mut labels = Vec::new();
     for (value, label) in &panel.levels {
         if let Some(at) = y.at(*value).filter(|at| y.contains(*at)) {
-            writer.level([left, left + WIDTH], at);
+            writer.level([left, left + width], at);
             labels.push((at, label));
         }
     }
-    // Above cells in their colours, lines begin with black.
-    let first = if panel.grids.is_empty() {
-        0
-    } else {
-        CATEGORIES.len() - 1
-    };
+    let first = first_color(panel);
     for (k, series) in panel.series.iter().enumerate() {
         series.draw(writer, first + k, &x, &y);
     }
+    for ([a, b], word) in &panel.words {
+        if let (Some(a), Some(b)) = (x.at(*a), y.at(*b)) {
+            writer.text([a, b + 4.0], "middle", "w", word);
+        }
+    }
     writer.end_clip();
-    writer.frame([left, top, WIDTH, HEIGHT]);
-    let bottom = top + HEIGHT;
+    writer.frame([left, top, width, height]);
+    let bottom = top + height;
     for (at, label) in x.ticks() {
         writer.line([at, bottom], [at, bottom + 4.0]);
         writer.text([at, bottom + 16.0], "middle", "", &label);
@@ -240,18 +276,18 @@ fn draw(writer: &mut Writer, panel: &Panel, index: usize, [left, mut top]: [f64;
         writer.text([left - 7.0, at + 4.0], "end", "", &label);
     }
     writer.text(
-        [left + WIDTH / 2.0, bottom + 33.0],
+        [left + width / 2.0, bottom + 33.0],
         "middle",
         "",
         &panel.x.label,
     );
-    writer.text_upwards([left - 46.0, top + HEIGHT / 2.0], &panel.y.label);
+    writer.text_upwards([left - 46.0, top + height / 2.0], &panel.y.label);
     labels.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut lowest = f64::NEG_INFINITY;
     for (at, label) in labels {
         // Labels of near levels make way for each other.
         lowest = (at + 4.0).max(lowest + 12.0);
-        writer.text([left + WIDTH + 5.0, lowest], "start", "", label);
+        writer.text([left + width + 5.0, lowest], "start", "", label);
     }
     let mut at = bottom + BELOW;
     for grid in &panel.grids {
@@ -263,8 +299,16 @@ fn draw(writer: &mut Writer, panel: &Panel, index: usize, [left, mut top]: [f64;
     at + 10.0
 }
 
-/// The axes of a panel on the page.
-fn placed(panel: &Panel, [left, top]: [f64; 2]) -> (Placed, Placed) {
+/// The colour of a panel's first series: above cells in their colours, lines begin with black.
+fn first_color(panel: &Panel) -> usize {
+    match panel.grids.is_empty() {
+        true => 0,
+        false => CATEGORIES.len() - 1,
+    }
+}
+
+/// The axes of a panel, from one place on the page to another each.
+fn placed(panel: &Panel, across: [f64; 2], up: [f64; 2]) -> (Placed, Placed) {
     let values = |side: usize| {
         let grids = panel.grids.iter().flat_map(move |grid| grid.edges(side));
         let series = panel
@@ -278,12 +322,13 @@ fn placed(panel: &Panel, [left, top]: [f64; 2]) -> (Placed, Placed) {
     let mut y = panel.y.span(&mut values(1), tight);
     if panel.aspect == Aspect::Equal && !x.logarithmic && !y.logarithmic {
         // The longer of the two in units of the page says the scale of both.
-        let unit = (x.length() / WIDTH).max(y.length() / HEIGHT);
-        x = x.widened(unit * WIDTH);
-        y = y.widened(unit * HEIGHT);
+        let [width, height] = [across, up].map(|[from, to]| (to - from).abs());
+        let unit = (x.length() / width).max(y.length() / height);
+        x = x.widened(unit * width);
+        y = y.widened(unit * height);
     }
     (
-        Placed::new(&panel.x, x, [left, left + WIDTH]),
-        Placed::new(&panel.y, y, [top + HEIGHT, top]),
+        Placed::new(&panel.x, x, across),
+        Placed::new(&panel.y, y, up),
     )
 }

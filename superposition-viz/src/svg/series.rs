@@ -7,16 +7,52 @@ use super::{CHARACTERS, LINE};
 use crate::number::{format_number, position};
 
 /// Colours of values: as many are told apart, and marks of one colour are one path.
-const LEVELS: usize = 16;
+pub(super) const LEVELS: usize = 16;
 
 /// How a series is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
+pub(super) enum Form {
     Points,
     Line,
     Dashed,
     Arrows,
+    DashedArrows,
+    Segments,
     Bars,
+}
+
+/// Numbers that colour the marks of a series.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Values {
+    pub(super) name: String,
+    pub(super) each: Vec<f64>,
+    pub(super) palette: Palette,
+    range: Option<[f64; 2]>,
+}
+
+impl Values {
+    /// What the ends of the palette stand for; the wrong way round if nothing is finite.
+    pub(super) fn ends(&self) -> [f64; 2] {
+        let finite = |value: &f64| value.is_finite();
+        let [low, high] = match self.range {
+            Some(range) if range.iter().all(finite) && range[0] <= range[1] => range,
+            _ => self
+                .each
+                .iter()
+                .copied()
+                .filter(finite)
+                .fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
+                    [low.min(value), high.max(value)]
+                }),
+        };
+        match self.palette {
+            Palette::Diverging if low <= high => {
+                let farthest = low.abs().max(high.abs());
+                [-farthest, farthest]
+            }
+            _ => [low, high],
+        }
+    }
 }
 
 /// A named series of pairs (x, y).
@@ -25,12 +61,12 @@ enum Form {
 /// the legend, as are points and arrows that lie outside the axes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Series {
-    name: String,
-    points: Vec<[f64; 2]>,
-    form: Form,
-    color: Option<usize>,
-    values: Option<(String, Vec<f64>)>,
-    spread: Vec<[f64; 2]>,
+    pub(super) name: String,
+    pub(super) points: Vec<[f64; 2]>,
+    pub(super) form: Form,
+    pub(super) color: Option<usize>,
+    pub(super) values: Option<Values>,
+    pub(super) spread: Vec<[f64; 2]>,
 }
 
 impl Series {
@@ -58,6 +94,18 @@ impl Series {
         Self::new(name, tips, Form::Arrows)
     }
 
+    /// The same with dashed shafts, such as of directions that point away from who looks.
+    #[must_use]
+    pub fn dashed_arrows(name: impl Into<String>, tips: Vec<[f64; 2]>) -> Self {
+        Self::new(name, tips, Form::DashedArrows)
+    }
+
+    /// A line between each two pairs, such as the edges of a graph.
+    #[must_use]
+    pub fn segments(name: impl Into<String>, segments: Vec<[[f64; 2]; 2]>) -> Self {
+        Self::new(name, segments.into_flattened(), Form::Segments)
+    }
+
     fn new(name: impl Into<String>, points: Vec<[f64; 2]>, form: Form) -> Self {
         Self {
             name: name.into(),
@@ -75,15 +123,39 @@ impl Series {
         Self::new(name, points, Form::Bars)
     }
 
-    /// The same with points, arrows and bars coloured by a number each, named in the legend. What is not finite is grey.
+    /// The same with points, arrows, segments and bars coloured by a number each, named in the legend. What is not finite is grey.
     ///
     /// # Panics
-    /// If there is not a number for each pair.
+    /// If there is not a number for each of them.
     #[must_use]
     #[track_caller]
     pub fn with_values(mut self, name: impl Into<String>, values: Vec<f64>) -> Self {
-        assert_eq!(values.len(), self.points.len(), "values of the pairs");
-        self.values = Some((name.into(), values));
+        assert_eq!(values.len(), self.n_marks(), "values of the marks");
+        self.values = Some(Values {
+            name: name.into(),
+            each: values,
+            palette: Palette::Sequential,
+            range: None,
+        });
+        self
+    }
+
+    /// The same with the colours of its values from another palette.
+    #[must_use]
+    pub fn with_palette(mut self, palette: Palette) -> Self {
+        if let Some(values) = &mut self.values {
+            values.palette = palette;
+        }
+        self
+    }
+
+    /// The same with the colours of its values over a given range, such as that of several series; a range that is not finite
+    /// or the wrong way round counts as none.
+    #[must_use]
+    pub fn with_value_range(mut self, range: [f64; 2]) -> Self {
+        if let Some(values) = &mut self.values {
+            values.range = Some(range);
+        }
         self
     }
 
@@ -106,9 +178,18 @@ impl Series {
         self
     }
 
+    /// Points, arrows, segments, bars.
+    fn n_marks(&self) -> usize {
+        match self.form {
+            Form::Segments => self.points.len() / 2,
+            _ => self.points.len(),
+        }
+    }
+
     /// The coordinates on one axis, and the origin's for arrows.
     pub(super) fn values(&self, side: usize) -> impl Iterator<Item = f64> + '_ {
-        let from_zero = self.form == Form::Arrows || self.form == Form::Bars && side == 1;
+        let arrows = matches!(self.form, Form::Arrows | Form::DashedArrows);
+        let from_zero = arrows || self.form == Form::Bars && side == 1;
         let origin = from_zero.then_some(0.0);
         let spread = self
             .spread
@@ -151,8 +232,19 @@ impl Series {
         let groups = self.groups();
         for (level, members) in groups.iter().enumerate() {
             let color = self.level_color(level, color);
-            let places = members.iter().filter_map(|&i| place(&self.points[i]));
             let mut path = String::new();
+            if self.form == Form::Segments {
+                for &i in members {
+                    let ends = [2 * i, 2 * i + 1].map(|end| place(&self.points[end]));
+                    if let [Some(from), Some(to)] = ends {
+                        push_point(&mut path, 'M', from);
+                        push_point(&mut path, 'L', to);
+                    }
+                }
+                push_path(writer, &path, &self.stroke(&color));
+                continue;
+            }
+            let places = members.iter().filter_map(|&i| place(&self.points[i]));
             match self.form {
                 Form::Points => {
                     places
@@ -183,12 +275,13 @@ impl Series {
     }
 
     /// The pairs by level of their values: those without first, then from the lowest on.
-    fn groups(&self) -> Vec<Vec<usize>> {
-        let all = 0..self.points.len();
-        let Some((_, values)) = &self.values else {
+    pub(super) fn groups(&self) -> Vec<Vec<usize>> {
+        let all = 0..self.n_marks();
+        let Some(values) = &self.values else {
             return vec![all.collect()];
         };
-        let [low, high] = ends(values);
+        let [low, high] = values.ends();
+        let values = &values.each;
         let mut groups = vec![Vec::new(); LEVELS + 1];
         for i in all {
             let level = match values[i].is_finite() {
@@ -206,12 +299,12 @@ impl Series {
         match (&self.values, level) {
             (None, _) => otherwise.to_owned(),
             (Some(_), 0) => UNDEFINED.to_owned(),
-            (Some(_), level) => Palette::Sequential.color((level as f64 - 0.5) / LEVELS as f64),
+            (Some(values), level) => values.palette.color((level as f64 - 0.5) / LEVELS as f64),
         }
     }
 
     /// Half of a bar: four tenths of the smallest distance of two places.
-    fn half_width(&self, x: &Placed) -> f64 {
+    pub(super) fn half_width(&self, x: &Placed) -> f64 {
         let places = self.points.iter().filter_map(|point| x.at(point[0]));
         let mut places: Vec<f64> = places.collect();
         places.sort_by(f64::total_cmp);
@@ -222,21 +315,14 @@ impl Series {
 
     fn stroke(&self, color: &str) -> String {
         let dash = match self.form {
-            Form::Dashed => " stroke-dasharray=\"5 3\"",
+            Form::Dashed | Form::DashedArrows => " stroke-dasharray=\"5 3\"",
             _ => "",
         };
         format!("fill=\"none\" stroke=\"{color}\" stroke-width=\"1.6\"{dash}")
     }
 
-    /// Writes the legend at a place and says where the next one goes.
-    pub(super) fn legend(
-        &self,
-        writer: &mut Writer,
-        k: usize,
-        [left, mut at]: [f64; 2],
-        (x, y): (&Placed, &Placed),
-    ) -> f64 {
-        let k = self.color.unwrap_or(k);
+    /// Its name and how much of it is not seen; empty if there is nothing to say.
+    pub(super) fn caption(&self, x: &Placed, y: &Placed) -> String {
         let (mut lost, mut outside) = (0, 0);
         for point in &self.points {
             match (x.at(point[0]), y.at(point[1])) {
@@ -252,12 +338,25 @@ impl Series {
                 text.push_str(&format!(" ({n} {what})"));
             }
         }
+        text
+    }
+
+    /// Writes the legend at a place and says where the next one goes.
+    pub(super) fn legend(
+        &self,
+        writer: &mut Writer,
+        k: usize,
+        [left, mut at]: [f64; 2],
+        (x, y): (&Placed, &Placed),
+    ) -> f64 {
+        let k = self.color.unwrap_or(k);
+        let text = self.caption(x, y);
         if text.is_empty() {
             return at;
         }
         at += LINE;
         let color = match &self.values {
-            Some((_, values)) if ends(values)[0].is_finite() => self.level_color(LEVELS / 2, ""),
+            Some(values) if values.ends()[0].is_finite() => self.level_color(LEVELS / 2, ""),
             _ => writer.theme.category(k).to_owned(),
         };
         let color = color.as_str();
@@ -267,12 +366,12 @@ impl Series {
                 push_mark(&mut path, k, [left + 9.0, middle]);
                 push_path(writer, &path, &format!("fill=\"{color}\""));
             }
-            Form::Line | Form::Dashed => {
+            Form::Line | Form::Dashed | Form::Segments => {
                 push_point(&mut path, 'M', [left, middle]);
                 push_point(&mut path, 'L', [left + 18.0, middle]);
                 push_path(writer, &path, &self.stroke(color));
             }
-            Form::Arrows => {
+            Form::Arrows | Form::DashedArrows => {
                 push_arrow(&mut path, [left, middle], [left + 18.0, middle]);
                 push_path(writer, &path, &self.stroke(color));
             }
@@ -287,15 +386,15 @@ impl Series {
 
     /// The colours of the values, from the lowest to the highest.
     fn value_legend(&self, writer: &mut Writer, [left, at]: [f64; 2]) -> f64 {
-        let Some((name, values)) = &self.values else {
+        let Some(values) = &self.values else {
             return at;
         };
-        let [low, high] = ends(values);
+        let [low, high] = values.ends();
         if low > high {
             return at;
         }
         let baseline = at + LINE;
-        let text = format!("{name}: {}", format_number(low, 3));
+        let text = format!("{}: {}", values.name, format_number(low, 3));
         writer.text([left + 25.0, baseline], "start", "", &text);
         let bar = left + 30.0 + 6.2 * text.chars().count() as f64;
         let step = 96.0 / LEVELS as f64;
@@ -311,14 +410,6 @@ impl Series {
         );
         baseline
     }
-}
-
-/// The lowest and the highest finite value; the wrong way round if there is none.
-fn ends(values: &[f64]) -> [f64; 2] {
-    let finite = values.iter().copied().filter(|value| value.is_finite());
-    finite.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
-        [low.min(value), high.max(value)]
-    })
 }
 
 fn push_path(writer: &mut Writer, path: &str, style: &str) {

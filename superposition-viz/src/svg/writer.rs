@@ -26,9 +26,14 @@ impl Writer {
             Theme::Light => "",
             Theme::Dark => "text{fill:#e8eaed}",
         };
+        // Words above what is drawn are read on any colour.
+        let halo = match self.body.contains("class=\"w\"") {
+            true => format!(".w{{paint-order:stroke;stroke:{ground};stroke-width:3px}}"),
+            false => String::new(),
+        };
         format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"11\">\n\
-             <style>{text}.t{{font-size:14px;font-weight:bold}}.h{{font-size:12px}}</style>\n\
+             <style>{text}.t{{font-size:14px;font-weight:bold}}.h{{font-size:12px}}{halo}</style>\n\
              <rect width=\"100%\" height=\"100%\" fill=\"{ground}\"/>\n{}</svg>\n",
             self.body
         )
