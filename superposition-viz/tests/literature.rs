@@ -11,7 +11,7 @@ fn pentagon() -> Vec<[f64; 2]> {
 }
 
 /// Each figure from a few values.
-fn all() -> [(&'static str, Figure, &'static str); 9] {
+fn all() -> [(&'static str, Figure, [&'static str; 2]); 13] {
     let tips = pentagon();
     let gram: Vec<f64> = tips
         .iter()
@@ -23,47 +23,89 @@ fn all() -> [(&'static str, Figure, &'static str); 9] {
         vec![[1.0, 0.5], [10.0, 0.4]],
         vec![[1.0, 0.1], [10.0, f64::NAN]],
     ];
+    let mut octahedron = [[0.0; 3]; 6];
+    for (i, tip) in octahedron.iter_mut().enumerate() {
+        tip[i / 2] = [1.0, -1.0][i % 2];
+    }
+    let mut edges = vec![(5, 6, -1.0), (7, 8, -0.99), (9, 10, -0.5), (10, 11, -0.5)];
+    edges.push((9, 11, -0.5));
+    for i in 0..5 {
+        edges.extend((i + 1..5).map(|j| (i, j, gram[5 * i + j])));
+    }
+    let clusters = [
+        ("pentagon", vec![0, 1, 2, 3, 4]),
+        ("digon", vec![5, 6]),
+        ("digon", vec![7, 8]),
+        ("triangle", vec![9, 10, 11]),
+        ("alone", vec![12]),
+        ("alone", vec![13]),
+    ]
+    .map(|(name, members)| (name.to_owned(), members));
     let sweep = [[2.0, 0.75], [10.0, 0.5], [100.0, 0.4]];
     [
         (
             "planes",
             figures::feature_planes(&planes, &importance),
-            include_str!("snapshots/planes.svg"),
+            [
+                include_str!("snapshots/planes.svg"),
+                include_str!("snapshots/planes.txt"),
+            ],
         ),
         (
             "gram",
             figures::gram_and_norms(&gram, Some(&[0.1; 5]), &[1.0; 5], &importance),
-            include_str!("snapshots/gram.svg"),
+            [
+                include_str!("snapshots/gram.svg"),
+                include_str!("snapshots/gram.txt"),
+            ],
         ),
         (
             "dimensions",
             figures::dimensions_per_feature(&sweep),
-            include_str!("snapshots/dimensions.svg"),
+            [
+                include_str!("snapshots/dimensions.svg"),
+                include_str!("snapshots/dimensions.txt"),
+            ],
         ),
         (
             "dimensionality",
             figures::feature_dimensionality(&sweep),
-            include_str!("snapshots/dimensionality.svg"),
+            [
+                include_str!("snapshots/dimensionality.svg"),
+                include_str!("snapshots/dimensionality.txt"),
+            ],
         ),
         (
             "training",
             figures::training(&[[1.0, 0.02], [10.0, 0.001]], &curves).with_theme(Theme::Dark),
-            include_str!("snapshots/training.svg"),
+            [
+                include_str!("snapshots/training.svg"),
+                include_str!("snapshots/training.txt"),
+            ],
         ),
         (
             "cosines",
             figures::cosines(&[0.309, -0.809, 0.31, f64::NAN], 3),
-            include_str!("snapshots/cosines.svg"),
+            [
+                include_str!("snapshots/cosines.svg"),
+                include_str!("snapshots/cosines.txt"),
+            ],
         ),
         (
             "capacity",
             figures::capacity(&[0.4; 5], &importance, 2),
-            include_str!("snapshots/capacity.svg"),
+            [
+                include_str!("snapshots/capacity.svg"),
+                include_str!("snapshots/capacity.txt"),
+            ],
         ),
         (
             "probes",
             figures::probes(&[0.4, 0.5], &[0.39, 0.5], &[0.9, f64::NAN]),
-            include_str!("snapshots/probes.svg"),
+            [
+                include_str!("snapshots/probes.svg"),
+                include_str!("snapshots/probes.txt"),
+            ],
         ),
         (
             "descent",
@@ -71,7 +113,58 @@ fn all() -> [(&'static str, Figure, &'static str); 9] {
                 &[[10.0, 1e-5], [10.0, 2e-5], [100.0, 0.004], [1000.0, 0.01]],
                 &[[10.0, 0.03], [10.0, 0.02], [100.0, 0.06], [1000.0, 0.011]],
             ),
-            include_str!("snapshots/descent.svg"),
+            [
+                include_str!("snapshots/descent.svg"),
+                include_str!("snapshots/descent.txt"),
+            ],
+        ),
+        (
+            "space",
+            figures::feature_space(
+                &octahedron,
+                &[1.0, 1.0, 0.6, 0.6, 0.2, 0.2],
+                ["0", "1", "2"].map(|k| format!("dimension {k}")),
+                &figures::View::default(),
+            ),
+            [
+                include_str!("snapshots/space.svg"),
+                include_str!("snapshots/space.txt"),
+            ],
+        ),
+        (
+            "graph",
+            figures::interference_graph(&clusters, &edges),
+            [
+                include_str!("snapshots/graph.svg"),
+                include_str!("snapshots/graph.txt"),
+            ],
+        ),
+        (
+            "matches",
+            figures::match_matrix(
+                ["A", "B"],
+                &[1.0, 0.1, -0.2, 0.1, 0.7, 0.3],
+                3,
+                2,
+                &[(0.9, "shared".to_owned())],
+            ),
+            [
+                include_str!("snapshots/matches.svg"),
+                include_str!("snapshots/matches.txt"),
+            ],
+        ),
+        (
+            "scores",
+            figures::probe_scores(
+                "R^2, held out",
+                &[0.2, 0.7, f64::NAN],
+                &[[0.1, 0.3], [0.65, 0.75], [f64::NAN; 2]],
+                &[(0.4, "rank W / n".to_owned())],
+            ),
+            [
+                include_str!("snapshots/scores.svg"),
+                include_str!("snapshots/scores.txt"),
+            ],
         ),
     ]
 }
@@ -81,16 +174,16 @@ fn snapshots() {
     let folder = std::path::Path::new(env!("CARGO_TARGET_TMPDIR"));
     let mut changed = Vec::new();
     for (name, figure, expected) in all() {
-        let svg = figure.render();
-        std::fs::write(folder.join(format!("{name}.svg")), &svg).unwrap();
         let style = superposition_viz::TextStyle::default().with_width(100);
-        std::fs::write(
-            folder.join(format!("{name}.txt")),
-            figure.render_text(&style),
-        )
-        .unwrap();
-        if svg != expected {
-            changed.push(name);
+        for (kind, text, expected) in [
+            ("svg", figure.render(), expected[0]),
+            ("txt", figure.render_text(&style), expected[1]),
+        ] {
+            let file = format!("{name}.{kind}");
+            std::fs::write(folder.join(&file), &text).unwrap();
+            if text != expected {
+                changed.push(file);
+            }
         }
     }
     let folder = folder.display();

@@ -1,8 +1,16 @@
 //! The figures of the literature as SVG, from plain data.
 
 mod descent;
+mod graph;
+mod matches;
+mod scores;
+mod space;
 
 pub use descent::double_descent;
+pub use graph::interference_graph;
+pub use matches::match_matrix;
+pub use scores::probe_scores;
+pub use space::{View, feature_space};
 
 use crate::Scale;
 use crate::svg::{Aspect, Axis, Figure, Grid, Palette, Panel, Series};
@@ -88,7 +96,7 @@ pub fn gram_and_norms(
     let rising = |values: &[f64]| -> Points { (0..n).map(|i| [i as f64, values[i]]).collect() };
     let end = n as f64 - 0.5;
     // Row 0 is on top.
-    let rows = Axis::new("feature").with_range(-0.5, end);
+    let rows = Axis::whole("feature").with_range(-0.5, end);
     let flipped: Vec<f64> = gram.chunks(n.max(1)).rev().flatten().copied().collect();
     let ticks = (0..n).step_by(n.div_ceil(6).max(1));
     let ticks = ticks.map(|i| ((n - 1 - i) as f64, i.to_string())).collect();
@@ -96,7 +104,7 @@ pub fn gram_and_norms(
         .with_panel(
             Panel::new(
                 "W^T W",
-                Axis::new("feature").with_range(-0.5, end),
+                Axis::whole("feature").with_range(-0.5, end),
                 rows.with_ticks(ticks),
             )
             .with_grid(Grid::heatmap(
@@ -109,12 +117,12 @@ pub fn gram_and_norms(
         );
     if let Some(bias) = bias {
         figure = figure.with_panel(
-            Panel::new("bias", Axis::new("feature"), Axis::new("bias b_i"))
+            Panel::new("bias", Axis::whole("feature"), Axis::new("bias b_i"))
                 .with_series(Series::bars("b_i", rising(bias))),
         );
     }
     figure.with_panel(
-        Panel::new("norms", Axis::new("feature"), Axis::new("norm of W_i")).with_series(
+        Panel::new("norms", Axis::whole("feature"), Axis::new("norm of W_i")).with_series(
             Series::bars("one feature each", rising(norms))
                 .with_values("superposition", superposition.to_vec()),
         ),
@@ -169,7 +177,7 @@ pub fn training(loss: &[[f64; 2]], dimensionality: &[Points]) -> Figure {
     let figure = Figure::new("A training").with_columns(2).with_panel(
         Panel::new(
             "",
-            Axis::new("step"),
+            Axis::whole("step"),
             Axis::new("loss").with_scale(Scale::Logarithmic),
         )
         .with_series(Series::line("mean batch loss", loss.to_vec())),
@@ -179,7 +187,7 @@ pub fn training(loss: &[[f64; 2]], dimensionality: &[Points]) -> Figure {
     }
     let panel = Panel::new(
         "",
-        Axis::new("step"),
+        Axis::whole("step"),
         Axis::new("dimensionality D_i").with_range(0.0, 1.1),
     );
     // One name for all of them.
@@ -248,7 +256,7 @@ pub fn capacity(dimensionality: &[f64], importance: &[f64], n_hidden: usize) -> 
     let sum: f64 = dimensionality.iter().sum();
     let panel = Panel::new(
         format!("{sum:.2} of {n_hidden} dimensions"),
-        Axis::new("feature"),
+        Axis::whole("feature"),
         Axis::new("capacity D_i").with_range(0.0, 1.1),
     );
     Figure::new("Capacity by feature").with_panel(with_polytopes(panel).with_series(

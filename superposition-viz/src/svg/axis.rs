@@ -16,9 +16,20 @@ pub struct Axis {
     pub range: Option<[f64; 2]>,
     /// Places and labels of its ticks; round numbers if none.
     pub ticks: Option<Vec<(f64, String)>>,
+    /// The least distance between round ticks: 1 for numbers of features.
+    pub least_step: f64,
 }
 
 impl Axis {
+    /// An axis of whole numbers, such as those of features: there are no ticks between them.
+    #[must_use]
+    pub fn whole(label: impl Into<String>) -> Self {
+        Self {
+            least_step: 1.0,
+            ..Self::new(label)
+        }
+    }
+
     /// An axis that spans what is drawn.
     #[must_use]
     pub fn new(label: impl Into<String>) -> Self {
@@ -27,6 +38,7 @@ impl Axis {
             scale: Scale::Linear,
             range: None,
             ticks: None,
+            least_step: 0.0,
         }
     }
 
@@ -134,6 +146,7 @@ pub(super) struct Placed {
     /// Where the lower and the upper end are.
     page: [f64; 2],
     ticks: Option<Vec<(f64, String)>>,
+    least_step: f64,
 }
 
 /// Farther out nothing is seen, and coordinates stay short.
@@ -145,6 +158,7 @@ impl Placed {
             span,
             page,
             ticks: axis.ticks.clone(),
+            least_step: axis.least_step,
         }
     }
 
@@ -193,6 +207,7 @@ impl Placed {
         let steps = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * 10_f64.powf(power));
         let fits = |step: &f64| (high - low) / step <= 5.5;
         let step = steps.into_iter().find(fits).unwrap_or(steps[3]);
+        let step = step.max(self.least_step);
         let (first, last) = ((low / step).ceil(), (high / step).floor());
         if !(step > 0.0 && (first - last).abs() < 20.0) {
             return Vec::new();

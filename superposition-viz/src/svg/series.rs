@@ -67,6 +67,8 @@ pub struct Series {
     pub(super) color: Option<usize>,
     pub(super) values: Option<Values>,
     pub(super) spread: Vec<[f64; 2]>,
+    /// Whether it steps back.
+    pub(super) faint: bool,
 }
 
 impl Series {
@@ -114,6 +116,7 @@ impl Series {
             color: None,
             values: None,
             spread: Vec::new(),
+            faint: false,
         }
     }
 
@@ -123,7 +126,8 @@ impl Series {
         Self::new(name, points, Form::Bars)
     }
 
-    /// The same with points, arrows, segments and bars coloured by a number each, named in the legend. What is not finite is grey.
+    /// The same with points, arrows, segments and bars coloured by a number each, explained in the legend unless the name is
+    /// empty. What is not finite is grey.
     ///
     /// # Panics
     /// If there is not a number for each of them.
@@ -186,6 +190,20 @@ impl Series {
         }
     }
 
+    /// The same in thin grey, such as lines to read others by.
+    #[must_use]
+    pub fn faint(mut self) -> Self {
+        self.faint = true;
+        self
+    }
+
+    fn category(&self, theme: super::Theme, k: usize) -> &'static str {
+        match self.faint {
+            true => theme.faint(),
+            false => theme.category(k),
+        }
+    }
+
     /// The coordinates on one axis, and the origin's for arrows.
     pub(super) fn values(&self, side: usize) -> impl Iterator<Item = f64> + '_ {
         let arrows = matches!(self.form, Form::Arrows | Form::DashedArrows);
@@ -206,7 +224,7 @@ impl Series {
 
     pub(super) fn draw(&self, writer: &mut Writer, k: usize, x: &Placed, y: &Placed) {
         let k = self.color.unwrap_or(k);
-        let color = writer.theme.category(k);
+        let color = self.category(writer.theme, k);
         let place = |point: &[f64; 2]| Some([x.at(point[0])?, y.at(point[1])?]);
         for (point, [low, high]) in self.points.iter().zip(&self.spread) {
             if let (Some(at), Some(low), Some(high)) = (x.at(point[0]), y.at(*low), y.at(*high)) {
@@ -295,6 +313,14 @@ impl Series {
         groups
     }
 
+    /// The level that stands for the series in its legend.
+    pub(super) fn typical(&self) -> usize {
+        match &self.values {
+            Some(values) if values.palette == Palette::Diverging => 1,
+            _ => LEVELS / 2,
+        }
+    }
+
     fn level_color(&self, level: usize, otherwise: &str) -> String {
         match (&self.values, level) {
             (None, _) => otherwise.to_owned(),
@@ -318,7 +344,8 @@ impl Series {
             Form::Dashed | Form::DashedArrows => " stroke-dasharray=\"5 3\"",
             _ => "",
         };
-        format!("fill=\"none\" stroke=\"{color}\" stroke-width=\"1.6\"{dash}")
+        let width = if self.faint { "0.8" } else { "1.6" };
+        format!("fill=\"none\" stroke=\"{color}\" stroke-width=\"{width}\"{dash}")
     }
 
     /// Its name and how much of it is not seen; empty if there is nothing to say.
@@ -356,8 +383,8 @@ impl Series {
         }
         at += LINE;
         let color = match &self.values {
-            Some(values) if values.ends()[0].is_finite() => self.level_color(LEVELS / 2, ""),
-            _ => writer.theme.category(k).to_owned(),
+            Some(values) if values.ends()[0].is_finite() => self.level_color(self.typical(), ""),
+            _ => self.category(writer.theme, k).to_owned(),
         };
         let color = color.as_str();
         let (middle, mut path) = (at - 4.0, String::new());
@@ -390,7 +417,7 @@ impl Series {
             return at;
         };
         let [low, high] = values.ends();
-        if low > high {
+        if low > high || values.name.is_empty() {
             return at;
         }
         let baseline = at + LINE;

@@ -15,7 +15,7 @@ const APART: usize = 12;
 impl Series {
     pub(super) fn draw_text(&self, plot: &mut Plot, k: usize) {
         let k = self.color.unwrap_or(k);
-        let paint = category(k);
+        let paint = self.paint(k);
         for (point, [low, high]) in self.points.iter().zip(&self.spread) {
             let ends = (plot.x.at(point[0]), plot.y.at(*low), plot.y.at(*high));
             if let (Some(at), Some(low), Some(high)) = ends {
@@ -136,6 +136,13 @@ impl Series {
         }
     }
 
+    fn paint(&self, k: usize) -> Paint {
+        match self.faint {
+            true => Paint::Faint,
+            false => category(k),
+        }
+    }
+
     fn level_paint(&self, level: usize, otherwise: Paint) -> Paint {
         match (&self.values, level) {
             (None, _) => otherwise,
@@ -151,13 +158,13 @@ impl Series {
             return;
         }
         let paint = match &self.values {
-            Some(_) => self.level_paint(LEVELS / 2, Paint::Plain),
-            None => category(k),
+            Some(_) => self.level_paint(self.typical(), Paint::Plain),
+            None => self.paint(k),
         };
         page.legend(&[(paint, self.sample(k, &plot.style), page.clean(&text))]);
         let Some(values) = &self.values else { return };
         let [low, high] = values.ends();
-        if low <= high {
+        if low <= high && !values.name.is_empty() {
             let name = format!(
                 "  coloured by {}: {}",
                 page.clean(&values.name),
