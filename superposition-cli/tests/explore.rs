@@ -188,6 +188,9 @@ fn flags_of_the_training_reach_the_recipe() {
     assert_eq!(relu["recipe"]["model"]["hidden"], "relu");
     assert_eq!(relu["recipe"]["model"]["hidden_bias"], "learned");
     assert_eq!(relu["recipe"]["train"]["unit_norm_decay"], 0.1);
+    folder
+        .run("loss relu.safetensors")
+        .fails(1, &["hidden layer is ReLU"]);
     let report = folder
         .run(&format!(
             "explore {SMALL} --hidden relu --hidden-bias --out relu"

@@ -246,7 +246,9 @@ fn loss_of(
     .with_coupling(match weights.w_dec {
         Some(_) => Coupling::Untied,
         None => Coupling::Tied,
-    });
+    })
+    // What is not linear is refused below, where the bias of the hidden layer does not matter any more.
+    .with_hidden(recipe.map(|recipe| recipe.model.hidden).unwrap_or_default());
     let parameters = weights.flat();
     let objective =
         |importance: &[f64]| PopulationObjective::new(config, distribution.clone(), importance);
