@@ -2,6 +2,7 @@
 
 mod support;
 mod t12_posterior;
+mod t13_incidental;
 mod t1_pentagon;
 mod t2_phase_diagrams;
 mod t3_basic_results;
@@ -21,4 +22,5 @@ pub(super) const ROWS: &[&Experiment] = &[
     &t6_energy_levels::EXPERIMENT,
     &t7_adversarial::EXPERIMENT,
     &t12_posterior::EXPERIMENT,
+    &t13_incidental::EXPERIMENT,
 ];
