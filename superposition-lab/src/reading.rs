@@ -147,6 +147,8 @@ pub struct FeatureReading {
     pub cluster: Option<usize>,
     /// Held-out `$R^2$` of a linear probe on the hidden activations.
     pub probe_r_squared: Option<f64>,
+    /// Its standard error over the held-out samples.
+    pub probe_r_squared_standard_error: Option<f64>,
     /// `$R^2$` of the model's own readout `$x'_i$` on the same samples.
     pub readout_r_squared: Option<f64>,
     /// Held-out accuracy of telling active from inactive.
@@ -343,6 +345,7 @@ pub(crate) fn read_trained(
                 most_opposed: row.most_opposed,
                 cluster: row.cluster,
                 probe_r_squared: probe.r_squared,
+                probe_r_squared_standard_error: probe.r_squared_standard_error,
                 readout_r_squared: readout_r_squared[i],
                 probe_accuracy: probe.accuracy,
                 probe_base_rate: probe.base_rate,

@@ -135,6 +135,10 @@ pub struct ProbeResult {
     pub intercept: f64,
     /// R^2 on the held-out samples, about their own mean; negative where worse than it; `None` if the held-out target is constant.
     pub r_squared: Option<f64>,
+    /// Its standard error over held-out samples, of the probe as it is: by the delta method, so for many samples. `None` where
+    /// there is no R^2, and for one sample.
+    #[cfg_attr(feature = "serde", serde(default))]
+    pub r_squared_standard_error: Option<f64>,
     /// R^2 on the training samples; `None` if the training target is constant.
     pub r_squared_train: Option<f64>,
     /// Share of held-out labels that the classifier gets right; `None` if the training labels are all the same, so
@@ -351,6 +355,10 @@ impl<A: Real, T: Real> Judge<'_, A, T> {
                 pattern: value_fit.pattern(feature),
                 intercept: value_fit.probes.intercepts[feature],
                 r_squared: metrics::r_squared_of(truth, predictions.col_as_slice(k)),
+                r_squared_standard_error: metrics::r_squared_standard_error(
+                    truth,
+                    predictions.col_as_slice(k),
+                ),
                 r_squared_train: value_fit.r_squared[feature],
                 accuracy: accuracy.flatten(),
                 // The split has been checked: there are held-out samples.
