@@ -18,7 +18,11 @@ fn all() -> [(&'static str, Figure, [&'static str; 2]); 13] {
         .flat_map(|a| tips.iter().map(move |b| a[0] * b[0] + a[1] * b[1]))
         .collect();
     let importance = [1.0, 0.8, 0.6, 0.4, 0.2];
-    let planes = [("S = 0.9".to_owned(), tips.clone())];
+    let smaller = tips.iter().map(|tip| tip.map(|value| 0.5 * value));
+    let planes = [
+        ("S = 0.9".to_owned(), tips.clone()),
+        ("S = 0.5".to_owned(), smaller.collect()),
+    ];
     let curves = vec![
         vec![[1.0, 0.5], [10.0, 0.4]],
         vec![[1.0, 0.1], [10.0, f64::NAN]],
@@ -122,7 +126,7 @@ fn all() -> [(&'static str, Figure, [&'static str; 2]); 13] {
             "space",
             figures::feature_space(
                 &octahedron,
-                &[1.0, 1.0, 0.6, 0.6, 0.2, 0.2],
+                ("importance", &[1.0, 1.0, 0.6, 0.6, 0.2, 0.2]),
                 ["0", "1", "2"].map(|k| format!("dimension {k}")),
                 &figures::View::default(),
             ),

@@ -62,7 +62,9 @@ pub fn match_matrix(
     let pairs: Points = (0..n_pairs)
         .map(|k| [k as f64, cosines[k * n_columns + k]])
         .collect();
-    let mut panel = Panel::new("matched pairs", Axis::whole("pair"), Axis::new("cosine"))
+    let lowest = pairs.iter().fold(0.0, |low, pair| f64::min(low, pair[1]));
+    let cosine = Axis::new("cosine").with_range(1.05 * lowest, 1.05);
+    let mut panel = Panel::new("matched pairs", Axis::whole("pair"), cosine)
         .with_size(300.0, 300.0)
         .with_series(Series::points("a pair each", pairs));
     for (value, name) in levels {

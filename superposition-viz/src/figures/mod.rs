@@ -39,7 +39,7 @@ fn with_polytopes(mut panel: Panel) -> Panel {
     panel
 }
 
-/// Features in the plane, a panel for each model, coloured by importance.
+/// Features in the plane, a panel for each model, coloured by importance; all on one scale.
 ///
 /// ```
 /// let digon = vec![[1.0, 0.0], [-1.0, 0.0]];
@@ -52,20 +52,23 @@ fn with_polytopes(mut panel: Panel) -> Panel {
 #[must_use]
 #[track_caller]
 pub fn feature_planes(planes: &[(String, Points)], importance: &[f64]) -> Figure {
+    let all = planes.iter().flat_map(|(_, tips)| tips.iter().flatten());
+    let reach = all.copied().filter(|value| value.is_finite());
+    let reach = 1.08 * reach.fold(0.0_f64, |most, value| most.max(value.abs()));
+    // As narrow as their legends allow.
+    const SIDE: f64 = 260.0;
+    let axis = |k: u8| Axis::new(format!("hidden dimension {k}")).with_range(-reach, reach);
     planes.iter().fold(
-        Figure::new("Features in the hidden plane"),
+        Figure::new("Features in the hidden plane").with_columns(4),
         |figure, (title, tips)| {
             figure.with_panel(
-                Panel::new(
-                    title,
-                    Axis::new("hidden dimension 0"),
-                    Axis::new("hidden dimension 1"),
-                )
-                .with_aspect(Aspect::Equal)
-                .with_series(
-                    Series::arrows("W_i", tips.clone())
-                        .with_values("importance", importance.to_vec()),
-                ),
+                Panel::new(title, axis(0), axis(1))
+                    .with_aspect(Aspect::Equal)
+                    .with_size(SIDE, SIDE)
+                    .with_series(
+                        Series::arrows("W_i", tips.clone())
+                            .with_values("importance", importance.to_vec()),
+                    ),
             )
         },
     )

@@ -4,6 +4,8 @@ use crate::svg::{Aspect, Axis, Figure, Panel, Series};
 
 /// Up to so many features carry their numbers.
 const NUMBERED: usize = 16;
+/// Up to so many are arrows, more are points.
+const ARROWS: usize = 300;
 
 /// From where features in space are looked at: far away, so that parallel lines stay parallel.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -52,33 +54,30 @@ impl View {
     }
 }
 
-/// Features in three dimensions, such as three hidden dimensions or principal axes, coloured by importance.
+/// Features in three dimensions, such as three hidden dimensions or principal axes, coloured by a number that is named, such as
+/// their importance.
 ///
-/// Arrows that point away from who looks are dashed. `axes` names the three.
+/// Arrows that point away from who looks are dashed; more than 300 features are points at the tips. `axes` names the three.
 ///
 /// ```
 /// use superposition_viz::figures::{View, feature_space};
 /// let digons = [[1.0, 0.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 1.0, 0.0]];
 /// let axes = ["0", "1", "2"].map(|k| format!("dimension {k}"));
-/// let svg = feature_space(&digons, &[1.0, 0.5, 0.2], axes, &View::default()).render();
+/// let svg = feature_space(&digons, ("importance", &[1.0, 0.5, 0.2]), axes, &View::default()).render();
 /// assert!(svg.contains("dimension 2") && svg.contains("away from the viewer"));
 /// ```
 ///
 /// # Panics
-/// If there is not an importance for each feature.
+/// If there is not a number for each feature.
 #[must_use]
 #[track_caller]
 pub fn feature_space(
     directions: &[[f64; 3]],
-    importance: &[f64],
+    (name, values): (&str, &[f64]),
     axes: [String; 3],
     view: &View,
 ) -> Figure {
-    assert_eq!(
-        directions.len(),
-        importance.len(),
-        "importances of features"
-    );
+    assert_eq!(directions.len(), values.len(), "numbers of features");
     let seen: Vec<[f64; 3]> = directions.iter().map(|d| view.project(*d)).collect();
     let reach = directions
         .iter()
@@ -86,7 +85,7 @@ pub fn feature_space(
         .filter(|value| value.is_finite());
     let reach = reach.fold(0.0_f64, |most, value| most.max(value.abs()));
     let reach = if reach > 0.0 { 1.15 * reach } else { 1.0 };
-    let finite = importance.iter().copied().filter(|value| value.is_finite());
+    let finite = values.iter().copied().filter(|value| value.is_finite());
     let range = finite.fold([f64::INFINITY, f64::NEG_INFINITY], |[low, high], value| {
         [low.min(value), high.max(value)]
     });
@@ -104,7 +103,7 @@ pub fn feature_space(
         panel = panel.with_word([1.28 * x, 1.28 * y], name);
     }
     panel = panel.with_series(Series::segments("", ends).faint());
-    for (name, towards) in [
+    for (series_name, towards) in [
         ("W_i, away from the viewer", false),
         ("W_i, towards the viewer", true),
     ] {
@@ -115,15 +114,17 @@ pub fn feature_space(
             continue;
         }
         let tips = members.iter().map(|&i| [seen[i][0], seen[i][1]]).collect();
-        let series = match towards {
-            true => Series::arrows(name, tips),
-            false => Series::dashed_arrows(name, tips),
+        let series = match (seen.len() <= ARROWS, towards) {
+            (true, true) => Series::arrows(series_name, tips),
+            (true, false) => Series::dashed_arrows(series_name, tips),
+            // Squares behind circles.
+            (false, _) => Series::points(series_name, tips).with_color(usize::from(!towards)),
         };
-        let values = members.iter().map(|&i| importance[i]).collect();
+        let colours = members.iter().map(|&i| values[i]).collect();
         // The last explains the colours of both.
         let is_last = towards || seen.iter().all(|of| of[2] < 0.0);
-        let about = if is_last { "importance" } else { "" };
-        panel = panel.with_series(series.with_values(about, values).with_value_range(range));
+        let about = if is_last { name } else { "" };
+        panel = panel.with_series(series.with_values(about, colours).with_value_range(range));
     }
     if seen.len() <= NUMBERED {
         for (i, [x, y, _]) in seen.iter().enumerate() {
@@ -140,6 +141,19 @@ pub fn feature_space(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_features_are_points() {
+        let of = |n: usize| {
+            let directions = vec![[1.0, 0.5, 0.2]; n];
+            let axes = [String::new(), String::new(), String::new()];
+            let values = vec![1.0; n];
+            feature_space(&directions, ("norm", &values), axes, &View::default()).render()
+        };
+        // A circle for each and one in the legend; arrows have none.
+        assert_eq!(of(301).matches("m-3 0a3 3").count(), 302);
+        assert_eq!(of(300).matches("m-3 0a3 3").count(), 0);
+    }
 
     #[test]
     fn a_view_is_a_rotation() {
