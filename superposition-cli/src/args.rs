@@ -482,7 +482,10 @@ pub(crate) struct CompareArgs {
     /// Write a row per matched pair, then the features without a partner
     #[arg(long, value_name = "FILE.csv")]
     pub(crate) matches_out: Option<PathBuf>,
-    /// Replace the file of --matches-out if it exists
+    /// Draw the cosines of all features in the order of their matching, and those of the pairs
+    #[arg(long, value_name = "FILE.svg")]
+    pub(crate) figure: Option<PathBuf>,
+    /// Replace the files of --matches-out and --figure if they exist
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]
@@ -558,7 +561,7 @@ fn parse_threads(text: &str) -> anyhow::Result<NonZeroUsize> {
 }
 
 /// A number of bytes, with or without a unit.
-fn parse_bytes(text: &str) -> anyhow::Result<u64> {
+pub(crate) fn parse_bytes(text: &str) -> anyhow::Result<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit());
     let (number, unit) = text.split_at(digits.unwrap_or(text.len()));
     let factor: Option<u64> = match unit.trim().to_ascii_lowercase().as_str() {

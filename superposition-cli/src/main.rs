@@ -10,8 +10,11 @@ mod checkpoint;
 mod commands;
 mod exact_args;
 mod failure;
+mod figure_file;
 mod interrupt;
 mod output;
+#[cfg(feature = "png")]
+mod png;
 mod progress;
 mod recipe_args;
 mod report_args;

@@ -67,23 +67,35 @@ pub(crate) fn to_json(document: &impl serde::Serialize) -> anyhow::Result<String
     serde_json::to_string_pretty(document).context("cannot write the document as JSON")
 }
 
-/// The style of text on this stdout: its width, colours unless `NO_COLOR` or not a terminal,
-/// ASCII unless the locale is UTF-8. A terminal that is `dumb` has no colours.
+/// The style of text on this stdout: its width, the colours that the terminal has, ASCII unless the locale is UTF-8.
 pub(crate) fn terminal_style() -> TextStyle {
     let terminal = console::Term::stdout();
     let width = terminal
         .size_checked()
         .map_or(100, |(_rows, columns)| usize::from(columns));
-    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    let color = if terminal.is_term() && !no_color && !is_dumb() {
-        Color::Ansi
-    } else {
-        Color::Never
+    let color = match terminal.is_term() {
+        true => color_of(|name| std::env::var(name).ok()),
+        false => Color::Never,
     };
     TextStyle::default()
         .with_width(width)
         .with_color(color)
         .with_charset(locale_charset())
+}
+
+/// The colours of a terminal, by what the environment says of it: none with `NO_COLOR`, without `TERM`, and for terminals that
+/// have none; 24 bits where `COLORTERM` or `TERM` promises them; else 256.
+fn color_of(variable: impl Fn(&str) -> Option<String>) -> Color {
+    let of = |name: &str| variable(name).unwrap_or_default().to_ascii_lowercase();
+    let (term, colors) = (of("TERM"), of("COLORTERM"));
+    let has_none = ["", "dumb", "unknown", "cons25"].contains(&term.as_str());
+    if !of("NO_COLOR").is_empty() || has_none || term.starts_with("vt") {
+        Color::Never
+    } else if colors == "truecolor" || colors == "24bit" || term.ends_with("-direct") {
+        Color::TrueColor
+    } else {
+        Color::Ansi
+    }
 }
 
 /// The style of `report.txt`: the same on every machine.
@@ -115,5 +127,36 @@ pub(crate) fn locale_charset() -> Charset {
         }
         // Unset, as in most containers and CI: today's terminals are UTF-8.
         None => Charset::Unicode,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_are_those_of_the_terminal() {
+        for (variables, color) in [
+            ("TERM=xterm-256color", Color::Ansi),
+            ("TERM=xterm-256color COLORTERM=truecolor", Color::TrueColor),
+            ("TERM=xterm-direct", Color::TrueColor),
+            ("TERM=screen", Color::Ansi),
+            (
+                "TERM=xterm-256color COLORTERM=truecolor NO_COLOR=1",
+                Color::Never,
+            ),
+            ("TERM=xterm NO_COLOR=", Color::Ansi),
+            ("TERM=dumb COLORTERM=truecolor", Color::Never),
+            ("TERM=vt220", Color::Never),
+            ("COLORTERM=truecolor", Color::Never),
+        ] {
+            let of = |name: &str| {
+                let mut pairs = variables.split(' ').filter_map(|pair| pair.split_once('='));
+                pairs
+                    .find(|(of, _)| *of == name)
+                    .map(|(_, value)| value.to_owned())
+            };
+            assert_eq!(color_of(of), color, "{variables}");
+        }
     }
 }

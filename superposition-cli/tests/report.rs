@@ -95,40 +95,102 @@ fn documents_become_pages() {
 }
 
 #[test]
-fn figures_of_a_folder_and_of_a_sweep() {
+fn figures_of_each_kind() {
     let folder = Folder::new();
+    for sparsity in ["0.5", "0.9"] {
+        let explore = "explore --n-features 5 --n-hidden 2 --steps 40 --batch-size 64 --quiet";
+        folder
+            .run(&format!(
+                "{explore} --sparsity {sparsity} --out out{sparsity}"
+            ))
+            .succeeds();
+    }
+    let sweep = |hidden: usize| {
+        let sweep = "sweep --steps 20 --seeds 2 --sparsities 0.5,0.9 --n-features 4 --json --quiet";
+        let sweep = folder.run(&format!("{sweep} --n-hidden {hidden}"));
+        sweep.succeeds().stdout.clone()
+    };
+    folder.write("sweep.json", sweep(3).as_bytes());
+    folder.write("planes.json", sweep(2).as_bytes());
     folder
-        .run("explore --n-features 5 --n-hidden 2 --steps 40 --batch-size 64 --quiet --out out")
+        .run("phase-diagram --n-features 2 --n-hidden 1 --grid 3 --seeds 1 --quiet --out phases")
         .succeeds();
-    let sweep = folder
-        .run("sweep --steps 20 --seeds 2 --sparsities 0.5,0.9 --n-features 4 --n-hidden 3 --json --quiet")
-        .succeeds();
-    folder.write("sweep.json", sweep.stdout.as_bytes());
+    let values: Vec<f32> = (0..40 * 3).map(|k| (k as f32 * 0.7).sin()).collect();
+    folder.write("w.safetensors", &safetensors(40, 3, &values));
+    let runs = "n_samples,train_loss,test_loss\n10,1e-5,0.03\n100,0.004,0.06\n";
+    folder.write("runs.csv", runs.as_bytes());
     for (kind, input, says) in [
-        ("plane", "out", "importance: "),
-        ("gram", "out", "W_i . W_j"),
-        ("capacity", "out", "of 2 dimensions"),
-        ("cosines", "out", "pairs"),
-        ("training", "out", "dimensionality D_i"),
-        ("probes", "out", "the model's readout"),
+        ("planes", "out0.5 out0.9", "out0.9: S = 0.9"),
+        ("planes", "planes.json", "S = 0.9"),
+        ("space", "w.safetensors --features rows", "norm: "),
+        (
+            "space",
+            "w.safetensors --features rows --axes 2,1,0",
+            "dimension 2",
+        ),
+        ("gram", "out0.9", "W_i . W_j"),
+        ("capacity", "out0.9", "of 2 dimensions"),
+        ("cosines", "out0.9", "pairs"),
+        ("cosines", "w.safetensors --features rows", "780 pairs"),
+        ("graph", "out0.9", "features"),
+        ("training", "out0.9", "dimensionality D_i"),
+        ("probes", "out0.9", "the model's readout"),
+        ("scores", "out0.9", "95 % interval"),
         ("dimensions", "sweep.json", "a model each"),
         ("dimensionality", "sweep.json", "a feature each"),
+        ("phases", "phases", "exact optimum of W and b"),
+        ("descent", "runs.csv", "test loss, median"),
     ] {
         folder
-            .run(&format!("figure {kind} {input} -o {kind}.svg --dark"))
+            .run(&format!(
+                "figure {kind} {input} -o {kind}.svg --dark --force"
+            ))
             .succeeds();
         let svg = std::fs::read_to_string(folder.path(&format!("{kind}.svg"))).unwrap();
-        assert!(svg.starts_with("<svg") && svg.contains(says), "{kind}");
+        assert!(
+            svg.starts_with("<svg") && svg.contains(says),
+            "{kind} of {input}: {svg}"
+        );
+        // And as text.
+        let text = folder.run(&format!("figure {kind} {input}")).succeeds();
+        let widest = text.stdout.lines().map(|line| line.chars().count()).max();
+        assert!((40..=100).contains(&widest.unwrap()), "{}", text.stdout);
     }
     // 2 sparsities x 2 seeds x 4 features, a circle each, and one in the legend.
     let svg = std::fs::read_to_string(folder.path("dimensionality.svg")).unwrap();
     assert_eq!(svg.matches("m-3 0a3 3").count(), 16 + 1);
-    folder
-        .run("figure plane sweep.json -o x.svg")
-        .fails(1, &["sweep.json", "explore"]);
-    folder
-        .run("figure dimensions out -o x.svg")
-        .fails(1, &["out", "sweep --json"]);
+    // The document's figure is the one that phase-diagram drew.
+    folder.run("figure phases phases -o again.svg").succeeds();
+    let [first, again] = ["phases/phase-diagram.svg", "again.svg"]
+        .map(|name| std::fs::read_to_string(folder.path(name)).unwrap());
+    assert_eq!(first, again);
+    for (line, what) in [
+        ("figure planes sweep.json", "at most 64 numbers"),
+        ("figure gram sweep.json", "explore"),
+        ("figure dimensions out0.9", "sweep --json"),
+        ("figure gram out0.9 out0.5", "one file or folder"),
+        ("figure descent planes.json", "n_samples"),
+        ("figure phases planes.json", "phase-diagram"),
+    ] {
+        folder.run(line).fails(1, &[what]);
+    }
+    for (line, what) in [
+        ("figure space w.safetensors", "--features rows"),
+        (
+            "figure space w.safetensors --features rows --axes 0,1,3",
+            "axes",
+        ),
+        (
+            "figure space w.safetensors --features rows --view 30",
+            "--view 30,20",
+        ),
+        ("figure gram out0.9 -o gram.pdf", ".svg or .png"),
+    ] {
+        folder.run(line).fails(2, &[what]);
+    }
+    folder.run("figure gram out0.9 -o gram.png").succeeds();
+    let png = std::fs::read(folder.path("gram.png")).unwrap();
+    assert!(png.starts_with(b"\x89PNG") && png.len() > 10_000);
 }
 
 #[test]

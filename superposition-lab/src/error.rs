@@ -153,8 +153,8 @@ pub enum LabError {
         /// What would be right.
         expected: &'static str,
     },
-    /// A file of which no page can be made, or not together with the others.
-    #[error("no page can be made of {}: {reason}", path.display())]
+    /// A file of which no page or figure can be made, or not together with the others.
+    #[error("this cannot be made of {}: {reason}", path.display())]
     PageInput {
         /// The file.
         path: PathBuf,

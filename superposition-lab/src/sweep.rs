@@ -5,12 +5,16 @@ use std::ops::ControlFlow;
 
 use serde::Serialize;
 use superposition_analysis::analyze;
+use superposition_analysis::faer::{MatRef, RowRef};
 use superposition_train::{Progress, StopReason, train_ensemble};
 
 use crate::explore::toy_analysis_options;
 use crate::reading::evaluate;
 use crate::recipe::probability_of;
 use crate::{LabError, Recipe};
+
+/// Models of at most so many weights are kept in the document of a sweep.
+const MAX_KEPT: usize = 64;
 
 /// Most models of one sweep.
 const MAX_MODELS: usize = 1_000_000;
@@ -128,6 +132,8 @@ pub struct SweepRun {
     pub min_cosine: Option<f64>,
     /// `$D_i$` of every feature.
     pub feature_dimensionality: Vec<f64>,
+    /// W, m rows of n, to be looked at; none where it has more than 64 numbers.
+    pub w: Option<Vec<Vec<f32>>>,
 }
 
 /// A quantity over the seeds of one sparsity.
@@ -346,6 +352,7 @@ pub fn sweep(
                 .iter()
                 .map(|row| row.dimensionality)
                 .collect(),
+            w: kept(trained.model.w()),
         });
     }
     Ok(SweepDocument {
@@ -360,6 +367,12 @@ pub fn sweep(
         runs,
         diverged,
     })
+}
+
+/// The rows of a small W.
+fn kept(w: MatRef<'_, f32>) -> Option<Vec<Vec<f32>>> {
+    let row = |row: RowRef<'_, f32>| row.iter().copied().collect();
+    (w.nrows() * w.ncols() <= MAX_KEPT).then(|| w.row_iter().map(row).collect())
 }
 
 fn row_of(runs: &[SweepRun]) -> SweepRow {

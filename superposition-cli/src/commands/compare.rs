@@ -1,12 +1,14 @@
 //! `superposition compare`.
 
 use superposition_lab::analysis::{CompareOptions, CosineSign, MatchOptions};
+use superposition_lab::figures::comparison_figure;
 use superposition_lab::io::{check_writable, write_atomic};
 use superposition_lab::report::comparison_report;
-use superposition_lab::{AnalyzeOptions, compare_files};
+use superposition_lab::{AnalyzeOptions, ComparisonDocument, Directions, compare_directions};
 
 use crate::args::CompareArgs;
 use crate::failure::Failure;
+use crate::figure_file;
 use crate::output::{distinct, overwrite, print, print_json, terminal_style, to_json};
 use crate::progress::waiting;
 
@@ -24,31 +26,56 @@ pub(crate) fn run(args: &CompareArgs) -> Result<(), Failure> {
         .with_format(args.b_format.into())
         .with_min_norm(args.min_norm);
     let overwrite = overwrite(args.force);
-    if let Some(path) = &args.matches_out {
-        distinct(("A", &args.a), ("--matches-out", path))?;
-        distinct(("B", &args.b), ("--matches-out", path))?;
-        check_writable(path, overwrite)?;
+    let outputs = [
+        ("--matches-out", &args.matches_out),
+        ("--figure", &args.figure),
+    ];
+    for (flag, path) in outputs {
+        if let Some(path) = path {
+            distinct(("A", &args.a), (flag, path))?;
+            distinct(("B", &args.b), (flag, path))?;
+            check_writable(path, overwrite)?;
+        }
+    }
+    if let (Some(csv), Some(svg)) = (&args.matches_out, &args.figure) {
+        distinct(("--matches-out", csv), ("--figure", svg))?;
+    }
+    if let Some(path) = &args.figure {
+        figure_file::check(path, None)?;
     }
     let options = options(args);
+    let (a, b) = (
+        Directions::read(&args.a, &a)?,
+        Directions::read(&args.b, &b)?,
+    );
     let document = waiting(
         "comparing with each other and with chance",
         args.common.verbosity(),
-        || compare_files((&args.a, &a), (&args.b, &b), &options),
+        || compare_directions(&a, &b, &options),
     )?;
     if let Some(path) = &args.matches_out {
-        let csv = document.matches_csv().ok_or_else(|| {
-            let [m_a, m_b] = document.n_hidden;
-            anyhow::anyhow!(
-                "there is nothing to write to --matches-out: features in {m_a} and in {m_b} hidden dimensions have no cosines"
-            )
-        })?;
+        let csv = document.matches_csv();
+        let csv = csv.ok_or_else(|| nothing("--matches-out", &document))?;
         write_atomic(path, csv.as_bytes(), overwrite)?;
+    }
+    if let Some(path) = &args.figure {
+        let figure = comparison_figure(&document, &a, &b);
+        let figure = figure.ok_or_else(|| nothing("--figure", &document))?;
+        figure_file::write(path, None, &figure, overwrite)?;
     }
     if args.common.json {
         print_json(&to_json(&document)?)
     } else {
         print(&comparison_report(&document, &terminal_style()))
     }
+}
+
+/// Why there is nothing to write.
+fn nothing(flag: &str, document: &ComparisonDocument) -> anyhow::Error {
+    let [m_a, m_b] = document.n_hidden;
+    anyhow::anyhow!(
+        "there is nothing to write to {flag}: features in {m_a} and in {m_b} hidden dimensions have no cosines"
+    )
 }
 
 fn options(args: &CompareArgs) -> CompareOptions {

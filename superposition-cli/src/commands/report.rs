@@ -42,6 +42,11 @@ fn options(args: &ReportArgs) -> PageOptions {
     analyze.analysis.threads = args.threads.get().get();
     set(&mut analyze.analysis.cluster_threshold, args.threshold);
     set(&mut analyze.kept_values, args.max_values);
+    analyze.memory = args.memory;
+    if let Some(memory) = args.memory {
+        let may_be_read = analyze.limits.max_bytes.max(memory);
+        analyze.limits.max_bytes = may_be_read;
+    }
     if args.no_pairs {
         analyze.analysis.pairs = Pairs::Skipped;
     }

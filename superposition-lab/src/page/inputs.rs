@@ -45,6 +45,15 @@ impl Input {
 
 /// A document of at most 512 MiB.
 pub(crate) fn read_json(path: &Path) -> Result<Value, LabError> {
+    serde_json::from_slice(&read_bytes(path)?).map_err(|error| cannot(path, error))
+}
+
+/// A text of at most 512 MiB.
+pub(crate) fn read_text(path: &Path) -> Result<String, LabError> {
+    String::from_utf8(read_bytes(path)?).map_err(|error| cannot(path, error))
+}
+
+fn read_bytes(path: &Path) -> Result<Vec<u8>, LabError> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
@@ -52,7 +61,7 @@ pub(crate) fn read_json(path: &Path) -> Result<Value, LabError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(cannot(path, format!("it has more than {MAX_BYTES} bytes")));
     }
-    serde_json::from_slice(&bytes).map_err(|error| cannot(path, error))
+    Ok(bytes)
 }
 
 pub(crate) fn cannot(path: &Path, reason: impl std::fmt::Display) -> LabError {

@@ -25,6 +25,8 @@ pub use agreement::PhaseAgreement;
 pub use map::{PhaseMap, PhaseReading, PhaseRegion};
 pub use options::PhaseDiagramOptions;
 
+pub(crate) use figure::DrawnDiagram;
+
 pub(crate) use agreement::{compared, excess, share};
 pub(crate) use optimum::untrained_optimum;
 
@@ -209,7 +211,7 @@ impl PhaseDiagramDocument {
     /// The three diagrams side by side as SVG, with the boundaries between the fixed weights.
     #[must_use]
     pub fn to_svg(&self) -> String {
-        figure::draw(self)
+        DrawnDiagram::of(self).figure().render()
     }
 }
 
