@@ -27,7 +27,8 @@
 /** @typedef {{ label: string, values: number[], log: boolean }} MapAxis */
 /** @typedef {{ name: string, categories: string[] | null, cells: Float64Array }} MapLayer */
 /** @typedef {{ title: string, x: MapAxis, y: MapAxis, layers: MapLayer[] }} PhaseMap */
-/** @typedef {{ title: string, columns: Column[] }} Runs */
+/** @typedef {{ n: number, m: number, w: Float32Array }} Models run after run, feature after feature */
+/** @typedef {{ title: string, columns: Column[], models: Models | null }} Runs */
 
 /**
  * @typedef {object} PageData
@@ -115,7 +116,11 @@ export function parse(text) {
       ...map,
       layers: map.layers.map((/** @type {any} */ layer) => ({ ...layer, cells: f64(layer.cells) })),
     })),
-    runs: raw.runs.map((/** @type {any} */ runs) => ({ title: runs.title, columns: runs.columns.map(readColumn) })),
+    runs: raw.runs.map((/** @type {any} */ runs) => ({
+      title: runs.title,
+      columns: runs.columns.map(readColumn),
+      models: runs.models && { ...runs.models, w: new Float32Array(bytes(runs.models.w)) },
+    })),
   };
 }
 

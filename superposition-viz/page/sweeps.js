@@ -1,9 +1,11 @@
 // Many trained models: maps over two parameters, and runs.
 
+import { levelColor } from "./chart.js";
 import { category, css, sequential } from "./color.js";
 import { exact, toCsv } from "./data.js";
 import { drawing, interaction } from "./drawing.js";
 import { choice, element, hint } from "./elements.js";
+import { dimensionality, norms, principalAxes, project } from "./linear.js";
 import { at, scaleOver, short, ticks } from "./number.js";
 import { scatter } from "./scatter.js";
 
@@ -143,6 +145,40 @@ function phaseMap(root, map) {
 }
 
 /**
+ * The features of the model that is chosen, in the plane.
+ * @param {HTMLElement} root
+ * @param {import("./data.js").Models} models
+ * @param {() => number} chosen -1 for none
+ */
+function model(root, { n, m, w }, chosen) {
+  return drawing(root, "The features of the chosen run", 300, (surface, theme) => {
+    const k = chosen();
+    if (k < 0) return;
+    const own = w.subarray(k * n * m, (k + 1) * n * m);
+    const all = Array.from({ length: n }, (_, i) => i);
+    const basis =
+      m <= 2
+        ? Array.from({ length: m }, (_, a) => Float64Array.from({ length: m }, (_, b) => Number(a === b)))
+        : principalAxes(own, m, all, 2).axes;
+    const place = project(own, m, basis);
+    const d = dimensionality(own, m);
+    const reach = norms(own, m).reduce((a, b) => (b > a ? b : a), 1e-12);
+    const [cx, cy] = [surface.width / 2, surface.height / 2 + 8];
+    const scale = (Math.min(surface.width, surface.height) / 2 - 34) / reach;
+    surface.text(cx, 14, `${m > 2 ? "two principal axes" : "the hidden plane"}; colour: dimensionality, 0 to 1`, { align: "center", size: 11, color: theme.soft });
+    surface.line([[cx - scale * reach, cy], [cx + scale * reach, cy]], theme.faint);
+    surface.line([[cx, cy - scale * reach], [cx, cy + scale * reach]], theme.faint);
+    for (const i of all) {
+      const [x, y] = [cx + scale * place[0][i], cy - scale * (place[1]?.[i] ?? 0)];
+      const color = levelColor(Math.min(23, d[i] * 24), theme);
+      surface.line([[cx, cy], [x, y]], color, 1.6);
+      surface.disc(x, y, 3.5, color);
+      surface.text(x + (x < cx ? -7 : 7), y + 4, String(i), { size: 11, align: x < cx ? "right" : "left", color: theme.text });
+    }
+  });
+}
+
+/**
  * @param {HTMLElement} root
  * @param {Page} page
  * @returns {View}
@@ -150,12 +186,16 @@ function phaseMap(root, map) {
 export function sweeps(root, page) {
   const { maps, runs } = page.data;
   const plots = maps.map((map) => phaseMap(root, map));
-  for (const { title, columns } of runs) {
+  for (const { title, columns, models } of runs) {
     root.append(element("h2", {}, title));
     const frame = element("div", { class: "half" });
-    const about = element("div", { class: "detail" }, element("p", { class: "note" }, "Click a point to see the run."));
-    root.append(frame, about);
+    const why = models ? "Click a point to see the run and its model." : "Click a point to see the run. Models of more than 64 weights are not kept in a sweep's document.";
+    const about = element("div", { class: "detail" }, element("p", { class: "note" }, why));
+    const seen = element("div", {});
+    const both = element("div", { class: "beside" }, seen, about);
+    root.append(frame, both);
     let chosen = -1;
+    const shown = models ? model(seen, models, () => chosen) : null;
     const plot = scatter(frame, {
       label: title,
       columns,
@@ -167,10 +207,12 @@ export function sweeps(root, page) {
         chosen = i;
         detail(about, columns.map((column) => [column.name, exact(column, i)]));
         plot.draw();
+        shown?.draw();
       },
       describe: (i, both) => both.map((column) => `${column.name} ${exact(column, i)}`),
     });
     plots.push(plot);
+    if (shown) plots.push(shown);
   }
   return {
     id: "sweeps",

@@ -63,6 +63,9 @@ fn make_pages(
     cmd!(shell, "{program} {quick...}").ignore_stdout().run()?;
     let sweep = cmd!(shell, "{program} sweep --quiet --json --steps 200").read()?;
     shell.write_file("sweep.json", sweep)?;
+    let planes = "sweep --quiet --json --steps 300 --n-features 5 --n-hidden 2 --seeds 2";
+    let planes = cmd!(shell, "{program}").args(planes.split(' ')).read()?;
+    shell.write_file("planes.json", planes)?;
     let phases =
         "phase-diagram --n-features 3 --n-hidden 2 --grid 10 --seeds 3 --quiet --out phases";
     cmd!(shell, "{program}")
@@ -85,10 +88,12 @@ fn make_pages(
     .run()?;
     for report in [
         "sweep.json --out sweep.html",
+        "planes.json --out planes.html",
         "phases --out phases.html",
         "probe.json --out probe.html",
         "large.npy --features rows --out large.html",
         "embedding.npy --features rows --no-pairs --out embedding.html",
+        "embedding.npy --features rows --no-pairs --memory 40MiB --out blocks.html",
     ] {
         cmd!(shell, "{program} report")
             .args(report.split(' '))

@@ -135,8 +135,32 @@ fn sweep(page: &mut Page, path: &Path, value: &Value) -> Result<(), LabError> {
         plain("mean_interference", "mean squared cosine"),
         plain("min_cosine", "-1: an antipodal pair"),
     ];
-    page.runs.push(Runs::new(title, columns));
+    let all = Runs::new(title, columns);
+    page.runs.push(match models(runs) {
+        Some((n_hidden, directions)) => all.with_models(n_hidden, directions),
+        None => all,
+    });
     Ok(())
+}
+
+/// Hidden dimensions and the directions of every run's model, if the document has them all, of one shape.
+fn models(runs: &[Value]) -> Option<(usize, Vec<f32>)> {
+    let mut shape = None;
+    let mut directions = Vec::new();
+    for run in runs {
+        let rows = run.get("w")?.as_array()?;
+        let rows: Option<Vec<&Vec<Value>>> = rows.iter().map(Value::as_array).collect();
+        let rows = rows?;
+        let (m, n) = (rows.len(), rows.first()?.len());
+        let same = *shape.get_or_insert((m, n)) == (m, n);
+        if !same || n == 0 || rows.iter().any(|row| row.len() != n) {
+            return None;
+        }
+        for i in 0..n {
+            directions.extend(rows.iter().map(|row| number(row.get(i)) as f32));
+        }
+    }
+    shape.map(|(m, _)| (m, directions))
 }
 
 fn probes(page: &mut Page, path: &Path, value: &Value) -> Result<(), LabError> {

@@ -3,7 +3,7 @@
 // Of every page: no error on the console, no request, every view drawn, its exports made. Of some: what a reader does.
 
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { launch } from "./browser.mjs";
 
@@ -193,6 +193,81 @@ async function phases() {
   await tab.close();
 }
 
+/** A click on a point of a sweep draws the run's model, where its document holds it. */
+async function models() {
+  const tab = await open("planes.html");
+  await show(tab, "Sweep");
+  assert.equal(await tab.run("document.querySelectorAll('.view:not([hidden]) canvas').length"), 2, "points, and room for a model");
+  const before = await tab.run("document.querySelectorAll('.view:not([hidden]) canvas')[1].toDataURL()");
+  // The first point that the pointer finds.
+  const place = await tab.run(`(() => {
+    const canvas = document.querySelector('.view:not([hidden]) canvas');
+    const box = canvas.getBoundingClientRect();
+    const { data, width } = canvas.getContext('2d').getImageData(80, 20, canvas.width - 100, canvas.height - 80);
+    const [r, g, b] = [0, 114, 178];
+    for (let k = 0; k < data.length; k += 4) {
+      const near = Math.abs(data[k] - r) + Math.abs(data[k + 1] - g) + Math.abs(data[k + 2] - b);
+      if (near < 60) return [box.left + 80 + ((k / 4) % width), box.top + 20 + Math.floor(k / 4 / width) + 2];
+    }
+    return null;
+  })()`);
+  assert.ok(place, "a point is drawn");
+  await tab.click(...place);
+  await wait(100);
+  const rows = await tab.run("[...document.querySelectorAll('.detail tr')].map((row) => row.textContent)");
+  assert.ok(rows.some((row) => row.startsWith("sparsity")), rows.join("; "));
+  assert.notEqual(await tab.run("document.querySelectorAll('.view:not([hidden]) canvas')[1].toDataURL()"), before, "its model");
+  quiet(tab, "planes.html");
+  await tab.close();
+}
+
+/** As a notebook shows it: the text of the page in a frame, and in one that may run scripts and nothing else. */
+async function notebook() {
+  const page = readFileSync(join(folder, "quick.html"), "utf8").replaceAll("&", "&amp;").replaceAll('"', "&quot;");
+  for (const sandbox of ["", 'sandbox="allow-scripts"']) {
+    writeFileSync(join(folder, "notebook.html"), `<!doctype html><meta charset="utf-8"><iframe ${sandbox} width="900" height="600" srcdoc="${page}"></iframe>`);
+    const tab = await browser.tab();
+    await tab.open(`file://${join(folder, "notebook.html")}`);
+    await wait(500);
+    if (!sandbox) {
+      const inside = "document.querySelector('iframe').contentDocument";
+      assert.equal(await tab.run(`${inside}.querySelectorAll('[role=tab]').length`), 8);
+      await tab.run(`[...${inside}.querySelectorAll('[role=tab]')].find((tab) => tab.textContent === 'Geometry').click()`);
+      await wait(300);
+      for (const colors of await tab.run(COLORS.replace("document", inside))) assert.ok(colors > 3, "a view is drawn");
+    }
+    // A blank frame is a picture of some 5 kB.
+    assert.ok((await tab.screenshot()).length > 20_000, "something is seen");
+    quiet(tab, "notebook.html");
+    await tab.close();
+  }
+}
+
+/** On paper: what is drawn and said, dark on white, without what is there to be clicked. */
+async function print() {
+  const tab = await open("quick.html", { scheme: "dark" });
+  await show(tab, "Geometry");
+  const background = () => tab.run("getComputedStyle(document.body).backgroundColor");
+  const onScreen = await background();
+  await tab.run("dispatchEvent(new Event('beforeprint'))");
+  await tab.call("Emulation.setEmulatedMedia", { media: "print", features: [{ name: "prefers-color-scheme", value: "dark" }] });
+  await wait(200);
+  assert.notEqual(await background(), onScreen);
+  assert.equal(await background(), "rgb(255, 255, 255)");
+  const left = await tab.run("[...document.querySelectorAll('.tabs, .exports, .controls')].filter((of) => of.offsetParent).length");
+  assert.equal(left, 0, "controls are not printed");
+  const corner = await tab.run("[...document.querySelector('.view:not([hidden]) canvas').getContext('2d').getImageData(1, 1, 1, 1).data].slice(0, 3)");
+  assert.deepEqual(corner, [255, 255, 255], "drawn on white");
+  const { data } = await tab.call("Page.printToPDF", { printBackground: true });
+  const pdf = Buffer.from(data, "base64");
+  assert.ok(pdf.subarray(0, 5).toString() === "%PDF-" && pdf.length > 10_000, `${pdf.length} bytes`);
+  await tab.run("dispatchEvent(new Event('afterprint'))");
+  await tab.call("Emulation.setEmulatedMedia", { media: "screen", features: [{ name: "prefers-color-scheme", value: "dark" }] });
+  assert.equal(await background(), onScreen);
+  quiet(tab, "quick.html printed");
+  await tab.close();
+}
+
 const dictionary = ["Overview", "Geometry", "Interference", "Features", "Clusters", "Neurons"];
 const all = [...dictionary, "Training", "Phases", "Probes"];
 const failures = [];
@@ -223,12 +298,21 @@ await check("a dictionary of 30,522 x 384, capped", async () => {
 });
 await check("phases", () => everyView("phases.html", ["Overview", "Phases"]));
 await check("a sweep", () => everyView("sweep.html", ["Overview", "Sweep"]));
+await check("a dictionary read in blocks", async () => {
+  await everyView("blocks.html", ["Overview", "Features"]);
+  const tab = await open("blocks.html");
+  assert.match(await tab.run("document.querySelector('main').textContent"), /are not here, because they were read in blocks/);
+  await tab.close();
+});
 await check("probes alone", () => everyView("probe.html", ["Overview", "Features", "Probes"]));
 for (const [name, views] of [["labels", all], ["nan", all], ["one", all], ["empty", ["Overview"]]]) {
   await check(`hostile: ${name}`, () => everyView(`hostile-${name}.html`, views));
 }
 await check("sorting, filtering, selecting, keys", reading);
 await check("a cell of a phase diagram", phases);
+await check("a run of a sweep and its model", models);
+await check("in a notebook's frame", notebook);
+await check("on paper", print);
 await check("speed: the quick start", () => speed("quick.html", "Geometry"));
 await check("speed: 16,384 features", () => speed("large.html", "Geometry"));
 await check("speed: 16,384 features, their pairs", () => speed("large.html", "Interference"));

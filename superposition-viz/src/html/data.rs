@@ -45,7 +45,7 @@ impl Column {
         }
     }
 
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         match &self.values {
             Values::Numbers(values) => values.len(),
             Values::Text(values) => values.len(),

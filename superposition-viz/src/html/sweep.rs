@@ -160,6 +160,14 @@ pub struct Runs {
     pub title: String,
     /// What is known of each.
     pub columns: Vec<Column>,
+    models: Option<Models>,
+}
+
+/// The directions of every run's model.
+#[derive(Debug, Clone, PartialEq)]
+struct Models {
+    n_hidden: usize,
+    directions: Vec<f32>,
 }
 
 impl Runs {
@@ -169,13 +177,50 @@ impl Runs {
         Self {
             title: title.into(),
             columns,
+            models: None,
         }
+    }
+
+    /// The same with the model of each, to be seen when it is chosen: run after run, feature after feature, all of one shape.
+    ///
+    /// # Panics
+    /// If there are no dimensions, or not as many values for each run.
+    #[must_use]
+    #[track_caller]
+    pub fn with_models(mut self, n_hidden: usize, directions: Vec<f32>) -> Self {
+        let size = directions.len().checked_div(self.n_runs()).unwrap_or(0);
+        assert!(
+            n_hidden > 0
+                && size * self.n_runs() == directions.len()
+                && size.is_multiple_of(n_hidden),
+            "{} values are no models in {n_hidden} dimensions of {} runs",
+            directions.len(),
+            self.n_runs()
+        );
+        self.models = Some(Models {
+            n_hidden,
+            directions,
+        });
+        self
+    }
+
+    fn n_runs(&self) -> usize {
+        self.columns.first().map_or(0, Column::len)
     }
 
     pub(super) fn write(&self, json: &mut Json) {
         json.object(|json| {
             json.key("title").text(&self.title);
             write_columns(json.key("columns"), &self.columns);
+            json.key("models").optional(&self.models, |json, models| {
+                let size = models.directions.len().checked_div(self.n_runs());
+                json.object(|json| {
+                    json.key("n")
+                        .number((size.unwrap_or(0) / models.n_hidden) as f64);
+                    json.key("m").number(models.n_hidden as f64);
+                    json.key("w").f32s(&models.directions);
+                });
+            });
         });
     }
 }
