@@ -10,7 +10,7 @@ const COMMANDS: [&str; 9] = [
     "explore --n-features 5 --n-hidden 2 --sparsity 0.95 --importance uniform --steps 5000 --out pentagon",
     "figure gram model -o gram.svg",
     "figure training pentagon -o training.svg",
-    "figure plane pentagon -o plane.svg",
+    "figure planes pentagon -o plane.svg",
     "figure probes model -o probes.svg",
     "figure dimensionality sweep.json -o dimensionality.svg",
     "figure dimensions sweep.json -o dimensions.svg",
