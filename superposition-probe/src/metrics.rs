@@ -246,7 +246,6 @@ fn assert_same_length(scores: &[f64], labels: &[bool]) {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use rand::RngExt as _;
     use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 
     use super::*;

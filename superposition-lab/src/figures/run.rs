@@ -79,10 +79,10 @@ pub(super) fn importance(folder: &Path) -> Result<Vec<f64>, LabError> {
 
 /// A plane for each model, of folders or of a sweep.
 pub(super) fn planes(paths: &[PathBuf]) -> Result<Figure, LabError> {
-    if let [path] = paths {
-        if !path.is_dir() {
-            return sweep::planes(path);
-        }
+    if let [path] = paths
+        && !path.is_dir()
+    {
+        return sweep::planes(path);
     }
     let mut planes = Vec::new();
     let mut importance: Option<Vec<f64>> = None;
