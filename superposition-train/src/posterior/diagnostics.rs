@@ -112,6 +112,6 @@ pub fn effective_sample_size(chains: &[&[f64]]) -> f64 {
         least = least.min(pair);
         sum += least;
     }
-    let tau = (2.0 * sum - 1.0).max(1.0 / n_draws.log10());
+    let tau = (2.0 * sum - 1.0).max(1.0 / libm::log10(n_draws));
     n_draws / tau
 }
