@@ -95,8 +95,8 @@ proptest! {
         let transform = model.population_loss(&case.distribution, &case.importance, 1e-9).unwrap();
         let closed = case.objective().value(&widen(&case.parameters));
         let off = (closed.value - transform.value).abs();
-        // Weights that are tiny on different scales leave the closed forms fewer digits.
-        prop_assert!(closed.error < 1e-7, "{closed:?}");
+        // Mostly 1e-12; weights that are tiny on different scales leave the closed forms fewer digits, and they say so.
+        prop_assert!(closed.error < 1e-5, "{closed:?}");
         prop_assert!(off <= closed.error + transform.error, "{off:e}: {closed:?} {transform:?}");
     }
 
