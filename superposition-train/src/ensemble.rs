@@ -8,6 +8,7 @@ use std::thread;
 
 use superposition_model::ToyModelConfig;
 
+use crate::step::check_work;
 use crate::training::run;
 use crate::{Checkpoint, Progress, Task, TrainError, TrainOptions, Trained};
 
@@ -55,6 +56,44 @@ impl Job {
         observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
     ) -> Result<Trained, TrainError> {
         run(self, threads, observe)
+    }
+
+    /// Checks all that can be known without training: each part by itself, and whether they fit each other.
+    ///
+    /// Of the start it says nothing.
+    ///
+    /// # Errors
+    /// Those of [`train`](crate::train), but for the instructions.
+    pub fn validate(&self) -> Result<(), TrainError> {
+        let Self {
+            config,
+            task,
+            options,
+            start: _,
+        } = self;
+        options.validate()?;
+        task.validate()?;
+        config.validate()?;
+        let n_features = config.dimensions.n_features;
+        if n_features != task.n_features() {
+            return Err(TrainError::Mismatch {
+                left: "n_features of the model",
+                left_value: n_features,
+                right: "n_features of the task",
+                right_value: task.n_features(),
+            });
+        }
+        if let Some(examples) = &task.examples
+            && examples.batch_size() != options.batch_size
+        {
+            return Err(TrainError::Mismatch {
+                left: "batch_size",
+                left_value: options.batch_size,
+                right: "the number of examples",
+                right_value: examples.batch_size(),
+            });
+        }
+        check_work(config, task, options.batch_size, options.step_form)
     }
 
     /// The same, going on from here.

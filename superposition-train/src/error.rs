@@ -88,6 +88,11 @@ pub enum TrainError {
     /// The AND of features that are not 0 or 1.
     #[error("the target is the AND of features that may be other than 0 and 1; make them binary")]
     NotBinary,
+    /// Attacks on a model whose hidden layer is ReLU.
+    #[error(
+        "attacks move the input along what moves an output most, which is the same everywhere for a linear hidden layer alone; this one is ReLU"
+    )]
+    AttackThroughRelu,
     /// An importance is negative or not finite.
     #[error("importance of feature {feature} is {value}; it must be finite and at least 0")]
     Importance {

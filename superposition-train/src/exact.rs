@@ -182,7 +182,7 @@ fn start(job: &Job) -> Result<ToyModel, TrainError> {
         Err(TrainError::NoExactGradient {
             what,
             needed: "two independent features in one hidden dimension, with tied weights and ReLU outputs, \
-                     without loss_below, clip_norm, unit_norm_decay or a start",
+                     without loss_below, clip_norm, weight_l1, unit_norm_decay or a start",
         })
     };
     let Dimensions {
@@ -213,6 +213,7 @@ fn start(job: &Job) -> Result<ToyModel, TrainError> {
     for (name, given) in [
         ("loss_below", options.loss_below.is_some()),
         ("clip_norm", options.clip_norm.is_some()),
+        ("weight_l1", options.weight_l1 != 0.0),
         ("unit_norm_decay", options.unit_norm_decay != 0.0),
         ("a start", start.is_some()),
     ] {

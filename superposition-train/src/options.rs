@@ -39,6 +39,13 @@ pub struct TrainOptions {
     /// Scales a gradient whose Euclidean norm N, over all parameters, is above this to it, by the factor
     /// `$\min(1, c / (N + 10^{-6}))$`, as `torch.nn.utils.clip_grad_norm_` does; `None`, the default, for never.
     pub clip_norm: Option<f64>,
+    /// `$\lambda$`, the weight of the L1 norm of all weights, W and the decoder's where they are another: finite, at least 0;
+    /// 0, the default, for none.
+    ///
+    /// The gradient gains `$\lambda\, \mathrm{sign}(w)$` of each weight, before it is clipped; biases are left alone. Losses are
+    /// recorded without it, as without every other decay of weights. It is not written where it is 0.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "is_zero"))]
+    pub weight_l1: f64,
     /// `$\gamma$`, how fast each column of W is pulled to unit norm: finite, at least 0; 0, the default, for not at all.
     ///
     /// After each step, with its learning rate `$\eta$`, each column that is not 0 becomes
@@ -74,6 +81,7 @@ impl Default for TrainOptions {
             adam: AdamConfig::default(),
             schedule: Schedule::default(),
             clip_norm: None,
+            weight_l1: 0.0,
             unit_norm_decay: 0.0,
             loss_every: 1,
             loss_below: None,
@@ -127,6 +135,12 @@ impl TrainOptions {
     #[must_use]
     pub fn with_clip_norm(self, clip_norm: Option<f64>) -> Self {
         Self { clip_norm, ..self }
+    }
+
+    /// The same with this weight of the L1 norm of the weights.
+    #[must_use]
+    pub fn with_weight_l1(self, weight_l1: f64) -> Self {
+        Self { weight_l1, ..self }
     }
 
     /// The same with columns of W pulled to unit norm this fast.
@@ -191,13 +205,17 @@ impl TrainOptions {
                 expected: "finite and greater than 0",
             });
         }
-        let decay = self.unit_norm_decay;
-        if !(decay.is_finite() && decay >= 0.0) {
-            return Err(TrainError::Value {
-                name: "unit_norm_decay",
-                value: decay,
-                expected: "finite and at least 0",
-            });
+        for (name, value) in [
+            ("weight_l1", self.weight_l1),
+            ("unit_norm_decay", self.unit_norm_decay),
+        ] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(TrainError::Value {
+                    name,
+                    value,
+                    expected: "finite and at least 0",
+                });
+            }
         }
         if let Some(value) = self.loss_below.filter(|value| value.is_nan()) {
             return Err(TrainError::Value {

@@ -29,13 +29,15 @@ pub enum Stream {
     Split,
     /// The moves of a chain that samples a posterior: number 4.
     Posterior,
+    /// Which feature of a sample is [attacked](crate::Task::with_attack): number 5.
+    Attack,
 }
 
 impl Stream {
     /// The generator of one (seed, stream, step, shard).
     ///
     /// It is ChaCha with 8 rounds whose 256-bit key holds, as little-endian 64-bit words, the seed, the stream's number
-    /// (0 to 4 in the order of [`Stream`]), the step and the shard; nonce and counter start at 0. So any two distinct
+    /// (0 to 5 in the order of [`Stream`]), the step and the shard; nonce and counter start at 0. So any two distinct
     /// quadruples have distinct keys, and nothing else, such as a thread or a place in an ensemble, enters.
     /// Its values are part of the crate's promise: a change of them is value-breaking.
     ///
@@ -73,6 +75,7 @@ impl Stream {
             Self::Evaluation => 2,
             Self::Split => 3,
             Self::Posterior => 4,
+            Self::Attack => 5,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use superposition_model::faer::{Mat, MatRef};
 use superposition_model::{FeatureDistribution, Magnitude, SparseBatch};
 
 use crate::TrainError;
@@ -36,6 +37,36 @@ pub enum Target {
     And,
 }
 
+impl Target {
+    /// What the outputs are to be for samples x (n x B).
+    ///
+    /// ```
+    /// use superposition_train::{Target, faer::mat};
+    ///
+    /// let x = mat![[1.0_f32, -0.5], [1.0, 0.0]];
+    /// assert_eq!(Target::Absolute.of_samples(x.as_ref()), mat![[1.0, 0.5], [1.0, 0.0]]);
+    /// assert_eq!(Target::And.of_samples(mat![[1.0_f32, 1.0], [1.0, 0.0]].as_ref()), mat![[1.0, 0.0], [1.0, 0.0]]);
+    /// ```
+    #[must_use]
+    pub fn of_samples(self, x: MatRef<'_, f32>) -> Mat<f32> {
+        let n = x.nrows();
+        Mat::from_fn(n, x.ncols(), |j, s| match self {
+            Self::Input => x[(j, s)],
+            Self::Absolute => x[(j, s)].abs(),
+            Self::And => x[(j, s)] * x[((j + 1) % n, s)],
+        })
+    }
+
+    /// What output j is to be for this sample, without padding.
+    pub(crate) fn of(self, x: &[f32], j: usize) -> f32 {
+        match self {
+            Self::Input => x[j],
+            Self::Absolute => x[j].abs(),
+            Self::And => x[j] * x[(j + 1) % x.len()],
+        }
+    }
+}
+
 /// A distribution of features, what is to be made of them, and how much the loss weighs the error of each.
 ///
 /// ```math
@@ -45,7 +76,8 @@ pub enum Target {
 /// over the B samples of a step, n features and m hidden dimensions: the first term is a mean over features, the second,
 /// where there is one ([`Task::with_hidden_l1`]), a sum over hidden dimensions.
 ///
-/// Samples are drawn anew at every step, or they are always the same [examples](Task::with_examples).
+/// Samples are drawn anew at every step, or they are always the same [examples](Task::with_examples); what the model sees of
+/// them is attacked where [`Task::with_attack`] says so.
 ///
 /// ```
 /// use superposition_model::{FeatureDistribution, FeatureProbability, Importance};
@@ -69,6 +101,8 @@ pub struct Task {
     pub target: Target,
     /// `$\lambda$`, the weight of the L1 norm of the hidden activations: finite, at least 0; 0 by default.
     pub hidden_l1: f64,
+    /// `$\epsilon$`, the L2 norm of the attacks: finite, at least 0; 0, the default, for none.
+    pub attack: f64,
 }
 
 impl Task {
@@ -87,6 +121,7 @@ impl Task {
             examples: None,
             target: Target::Input,
             hidden_l1: 0.0,
+            attack: 0.0,
         };
         task.validate()?;
         Ok(task)
@@ -135,6 +170,31 @@ impl Task {
         Ok(task)
     }
 
+    /// The same with every sample attacked: adversarial training, against attacks on features drawn at random.
+    ///
+    /// In each sample x of each step a feature j is drawn, each with probability 1/n. The model sees
+    ///
+    /// ```math
+    /// x + \delta, \qquad \delta = \pm \epsilon \frac{d_j}{\lVert d_j \rVert}, \qquad d_j = W^\top (W_\mathrm{dec})_j,
+    /// ```
+    ///
+    /// with the sign that puts output j further from its target, which stays that of x. No other change of this size moves
+    /// `$z_j$` as far. The loss is that of what the model sees; the gradient is by the parameters alone, `$\delta$` being
+    /// taken as it is. Costs `$O(n m^2 + B m^2)$` more a step. A [ReLU hidden layer](superposition_model::Hidden::Relu) is
+    /// refused by whatever trains: there d depends on the sample.
+    ///
+    /// # Errors
+    /// [`TrainError::Value`] if it is negative, NaN or infinite.
+    ///
+    /// # References
+    /// Elhage et al. 2022, *Toy Models of Superposition*, section 8, for the attack; Madry et al. 2018, *Towards Deep Learning
+    /// Models Resistant to Adversarial Attacks*, for training against attacks.
+    pub fn with_attack(self, attack: f64) -> Result<Self, TrainError> {
+        let task = Self { attack, ..self };
+        task.validate()?;
+        Ok(task)
+    }
+
     /// How many features there are, `$n$`.
     #[must_use]
     pub fn n_features(&self) -> usize {
@@ -159,6 +219,7 @@ impl Task {
                 "a target that is not the input",
             ),
             (self.hidden_l1 != 0.0, "an L1 penalty on the hidden layer"),
+            (self.attack != 0.0, "attacks"),
         ]
         .into_iter()
         .find_map(|(is, what)| is.then_some(what))
@@ -197,12 +258,14 @@ impl Task {
                 return Err(TrainError::NotBinary);
             }
         }
-        if !(self.hidden_l1.is_finite() && self.hidden_l1 >= 0.0) {
-            return Err(TrainError::Value {
-                name: "hidden_l1",
-                value: self.hidden_l1,
-                expected: "finite and at least 0",
-            });
+        for (name, value) in [("hidden_l1", self.hidden_l1), ("attack", self.attack)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(TrainError::Value {
+                    name,
+                    value,
+                    expected: "finite and at least 0",
+                });
+            }
         }
         match self
             .importance

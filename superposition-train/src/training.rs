@@ -9,7 +9,7 @@ use superposition_model::{Dimensions, ToyModel, ToyModelConfig};
 
 use crate::adam::AdamClock;
 use crate::kernel::Instructions;
-use crate::step::{Barrier, Step, check_work};
+use crate::step::{Barrier, Step};
 use crate::{Checkpoint, Job, Stream, Task, TrainError, TrainOptions};
 
 /// The smallest n m B for which more than one thread makes a step: below it they would mostly wait for each other.
@@ -174,35 +174,13 @@ pub(crate) fn run(
     threads: NonZeroUsize,
     observe: &mut dyn FnMut(&Progress<'_>) -> ControlFlow<()>,
 ) -> Result<Trained, TrainError> {
+    job.validate()?;
     let Job {
         config,
         task,
         options,
         start,
     } = job;
-    options.validate()?;
-    task.validate()?;
-    config.validate()?;
-    let n_features = config.dimensions.n_features;
-    if n_features != task.n_features() {
-        return Err(TrainError::Mismatch {
-            left: "n_features of the model",
-            left_value: n_features,
-            right: "n_features of the task",
-            right_value: task.n_features(),
-        });
-    }
-    if let Some(examples) = &task.examples
-        && examples.batch_size() != options.batch_size
-    {
-        return Err(TrainError::Mismatch {
-            left: "batch_size",
-            left_value: options.batch_size,
-            right: "the number of examples",
-            right_value: examples.batch_size(),
-        });
-    }
-    check_work(config, task, options.batch_size, options.step_form)?;
     let instructions = Instructions::select(options.kernel)?;
     let mut model = match start {
         Some(checkpoint) => checkpoint.model(*config)?,
@@ -339,6 +317,9 @@ impl Team<'_> {
                 return;
             }
             step.differentiate(&mut worker);
+            if options.weight_l1 != 0.0 {
+                step.add_weight_l1(&worker, options.weight_l1 as f32);
+            }
             let factor = options.schedule.factor(k, n_steps);
             let mut factors = clock.next(factor);
             if let Some(most) = options.clip_norm {

@@ -40,8 +40,20 @@ fn job() -> Job {
     let options = TrainOptions::default()
         .with_n_steps(12)
         .with_batch_size(300)
+        .with_weight_l1(1e-5)
         .with_unit_norm_decay(0.5);
     Job::new(config, task, options)
+}
+
+/// The same where it can be attacked.
+fn attacked() -> Job {
+    let mut job = job();
+    job.config = job
+        .config
+        .with_hidden(Hidden::Linear)
+        .with_hidden_bias(Bias::None);
+    job.task = job.task.with_attack(0.2).unwrap();
+    job
 }
 
 fn run(job: &Job) -> Trained {
@@ -61,7 +73,7 @@ fn threads_and_interruptions_change_no_bit() {
         .sample(300, &mut Stream::Evaluation.rng(0, 0, 0));
     let examples = SparseBatch::from_dense(examples.as_ref()).unwrap();
     fixed.task = fixed.task.with_examples(examples).unwrap();
-    for job in [drawn, fixed] {
+    for job in [drawn, fixed, attacked()] {
         let mut checkpoint = None;
         let whole = train(&job.config, &job.task, &job.options, &mut |progress| {
             if progress.step == 5 {
@@ -71,8 +83,8 @@ fn threads_and_interruptions_change_no_bit() {
         })
         .unwrap();
         assert!(whole.stop.is_finished());
-        let b_enc = whole.model.b_enc().unwrap();
-        assert!(b_enc.iter().all(|&b| b != 0.0));
+        let mut biases = whole.model.b_enc().unwrap_or_default().iter();
+        assert!(biases.all(|&b| b != 0.0));
         let threads = NonZeroUsize::new(3).unwrap();
         let shared = job
             .train(threads, &mut |_| ControlFlow::Continue(()))
@@ -125,8 +137,7 @@ fn the_absolute_value_is_learned_with_a_relu_hidden_layer_alone() {
 }
 
 /// x AND y = ReLU(x + y - 1): with a neuron for each pair it can be exact (linear outputs, none of which can die). Through one
-/// neuron all outputs are functions of one
-/// number.
+/// neuron all outputs are functions of one number.
 #[test]
 fn the_and_of_pairs_is_learned_where_there_is_room() {
     let (n, p) = (4, 0.3);
@@ -200,6 +211,56 @@ fn an_l1_penalty_makes_hidden_activations_smaller() {
     };
     let (without, with) = (norm(0.0), norm(0.05));
     assert!(with < 0.7 * without, "{with} {without}");
+}
+
+#[test]
+fn the_l1_penalty_of_the_weights_makes_them_smaller() {
+    // In every form of the step.
+    for (n, m) in [(6, 3), (60, 5)] {
+        let norm = |weight_l1| {
+            let options = TrainOptions::default()
+                .with_n_steps(1500)
+                .with_batch_size(64)
+                .with_adam(AdamConfig::default().with_learning_rate(3e-3))
+                .with_weight_l1(weight_l1);
+            let model = run(&Job::new(config(n, m), task(n, 0.1), options)).model;
+            let w = model.parameters()[model.layout().w].iter();
+            w.map(|w| f64::from(w.abs())).sum::<f64>()
+        };
+        let (without, with) = (norm(0.0), norm(3e-4));
+        assert!(with < 0.8 * without, "{with} {without}");
+    }
+}
+
+/// The largest |d_j|, how far an attack of size 1 moves an output.
+fn reach(job: &Job) -> f64 {
+    let model = run(job).model;
+    let (w, w_dec) = (model.w(), model.w_dec());
+    let product = |i: usize, j: usize| {
+        (0..w.nrows())
+            .map(|k| f64::from(w[(k, i)]) * f64::from(w_dec[(k, j)]))
+            .sum::<f64>()
+    };
+    let norm = |j: usize| {
+        let squares = (0..w.ncols()).map(|i| product(i, j).powi(2));
+        squares.sum::<f64>().sqrt()
+    };
+    (0..w.ncols()).map(norm).fold(0.0, f64::max)
+}
+
+#[test]
+fn trained_against_attacks_outputs_move_less() {
+    let n = 30;
+    let options = TrainOptions::default()
+        .with_n_steps(2000)
+        .with_batch_size(128)
+        .with_adam(AdamConfig::default().with_learning_rate(3e-3));
+    let reach = |attack| {
+        let task = task(n, 0.05).with_attack(attack).unwrap();
+        reach(&Job::new(config(n, 5), task, options.clone()))
+    };
+    let (without, with) = (reach(0.0), reach(0.5));
+    assert!(with < 0.8 * without, "{with} {without}");
 }
 
 #[test]
@@ -283,9 +344,20 @@ fn what_makes_no_sense_is_refused() {
     );
     for value in [-0.1, f64::NAN, f64::INFINITY] {
         assert!(task().with_hidden_l1(value).is_err());
-        let options = TrainOptions::default().with_unit_norm_decay(value);
-        assert!(options.validate().is_err());
+        assert!(task().with_attack(value).is_err());
+        let options = TrainOptions::default();
+        assert!(
+            options
+                .clone()
+                .with_unit_norm_decay(value)
+                .validate()
+                .is_err()
+        );
+        assert!(options.with_weight_l1(value).validate().is_err());
     }
+    let mut attacked = good.clone();
+    attacked.task = attacked.task.with_attack(0.1).unwrap();
+    assert_eq!(error(&attacked), TrainError::AttackThroughRelu);
     let mut redundant = good.clone();
     redundant.config = redundant.config.with_hidden(Hidden::Linear);
     assert!(
@@ -306,6 +378,8 @@ fn what_makes_no_sense_is_refused() {
     let wrong = [
         with(&|job| job.config.hidden = Hidden::Relu),
         with(&|job| job.options.unit_norm_decay = 0.1),
+        with(&|job| job.options.weight_l1 = 0.1),
+        with(&|job| job.task.attack = 0.1),
         with(&|job| {
             let distribution = job.task.distribution.clone();
             job.task.distribution = distribution.with_magnitude(Magnitude::Signed);

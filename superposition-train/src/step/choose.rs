@@ -2,6 +2,7 @@
 
 use superposition_model::{Bias, Coupling, Dimensions, Hidden, Output, ToyModelConfig};
 
+use super::attack::Attacks;
 use super::direct::{TILE, n_groups};
 use crate::kernel::{LANES, Sampler, chunks_for, is_tiny};
 use crate::{StepForm, Task, TrainError};
@@ -124,6 +125,9 @@ pub(crate) fn check_work(
     {
         return Err(TrainError::NoForm { form, what });
     }
+    if task.attack > 0.0 && config.hidden == Hidden::Relu {
+        return Err(TrainError::AttackThroughRelu);
+    }
     let sampler = Sampler::new(&task.distribution);
     let form = choose(form, config, batch_size, &sampler, task);
     let (outputs, hidden) = (chunks_for(n), chunks_for(m));
@@ -142,6 +146,13 @@ pub(crate) fn check_work(
     let untied = config.coupling == Coupling::Untied;
     let matrices = if untied { 2 } else { 1 };
     let weights = matrices * n as u128 * m as u128;
+    let attacks = match task.attack > 0.0 {
+        true => {
+            (n_groups(n_shards) as u128 + 1) * (m as u128).pow(2)
+                + Attacks::elements(config.dimensions)
+        }
+        false => 0,
+    };
     let forms = match form {
         StepForm::Tiny => 0,
         StepForm::Direct => {
@@ -168,5 +179,8 @@ pub(crate) fn check_work(
         0
     };
     let columns = 16 * wide(1, outputs) + (6 + biases) * wide(1, hidden);
-    check_elements("this training", parameters + forms + examples + columns)
+    check_elements(
+        "this training",
+        parameters + forms + examples + attacks + columns,
+    )
 }

@@ -5,6 +5,7 @@ use std::sync::RwLock;
 
 use superposition_model::{Dimensions, Hidden};
 
+use super::attack::{Attacks, add_encoder_gradient};
 use super::{Step, read, write};
 use crate::kernel::{
     Chunk, Coefficients, ColumnsToRows, EncodeShard, EncoderGradient, HiddenGradient, HiddenRows,
@@ -34,10 +35,12 @@ struct Group {
     bias: Vec<Chunk>,
     /// Of the encoder's bias, whether there is one or not.
     bias_enc: Vec<Chunk>,
+    /// Of the attacks, m x m; empty where there are none.
+    attacks: Vec<f32>,
 }
 
 impl Shared {
-    pub(super) fn new(dimensions: Dimensions, n_shards: usize) -> Self {
+    pub(super) fn new(dimensions: Dimensions, n_shards: usize, attacked: bool) -> Self {
         let Dimensions {
             n_features: n,
             n_hidden: m,
@@ -49,6 +52,7 @@ impl Shared {
                 w_dec: zeros(m, chunks_for(n)),
                 bias: zeros(1, chunks_for(n)),
                 bias_enc: zeros(1, chunks_for(m)),
+                attacks: vec![0.0; if attacked { m * m } else { 0 }],
             })
         });
         Self {
@@ -86,6 +90,9 @@ pub(super) struct Work {
     z: Vec<Chunk>,
     h_gradient: Vec<Chunk>,
     sums: Vec<Chunk>,
+    attacks: Option<Attacks>,
+    /// Sums of the attacks over the groups.
+    attack_sums: Vec<f32>,
 }
 
 impl Work {
@@ -115,6 +122,8 @@ impl Work {
             z: zeros(TILE, outputs),
             h_gradient: zeros(TILE, hidden),
             sums: zeros(m, outputs),
+            attacks: (step.attack > 0.0).then(|| Attacks::new(step.attack, step.dimensions)),
+            attack_sums: Vec::new(),
         }
     }
 
@@ -146,12 +155,16 @@ impl Work {
         if step.untied {
             pad_columns(&self.w_dec, m, &mut self.w_dec_columns, hidden);
         }
+        let decoder = if step.untied { &self.w_dec } else { &self.w };
         step.instructions.run(ColumnsToRows {
-            columns: if step.untied { &self.w_dec } else { &self.w },
+            columns: decoder,
             m,
             rows: &mut self.w_dec_rows,
             stride: outputs,
         });
+        if let Some(attacks) = &mut self.attacks {
+            attacks.set_weights(&self.w, decoder, m);
+        }
         let mut drawn = std::mem::take(&mut self.shard);
         let n_groups = shared.n_groups();
         for index in (id..n_groups).step_by(n_workers) {
@@ -161,10 +174,12 @@ impl Work {
                 w_dec,
                 bias,
                 bias_enc,
+                attacks,
             } = group;
             for sums in [w, w_dec, bias, bias_enc] {
                 sums.fill(Chunk::default());
             }
+            attacks.fill(0.0);
             let mut loss = 0.0;
             let shards =
                 index * shared.n_shards / n_groups..(index + 1) * shared.n_shards / n_groups;
@@ -176,6 +191,9 @@ impl Work {
                         (&drawn, n_samples)
                     }
                 };
+                if let Some(attacks) = &mut self.attacks {
+                    attacks.draw(step, k, index, n_samples);
+                }
                 for first in (0..n_samples).step_by(TILE) {
                     let samples = first..n_samples.min(first + TILE);
                     self.tile(step, group, shard, samples, &mut loss);
@@ -258,6 +276,10 @@ impl Work {
             });
             x
         };
+        let decoder = if step.untied { &self.w_dec } else { &self.w };
+        if let Some(attacks) = &mut self.attacks {
+            attacks.move_hidden(step, samples.clone(), (decoder, &self.bias), x, h);
+        }
         // The plain hidden layer is h as it is.
         let plain = step.hidden == Hidden::Linear && step.hidden_l1 == 0.0;
         if !plain {
@@ -311,6 +333,10 @@ impl Work {
                 bias_gradient: &mut group.bias_enc,
             });
         }
+        if let Some(attacks) = &self.attacks {
+            let m = step.dimensions.n_hidden;
+            attacks.accumulate(samples.clone(), decoder, m, h_gradient, &mut group.attacks);
+        }
         step.instructions.run(Product {
             out: &mut group.w_dec,
             a: transposed(flat(h), hidden),
@@ -349,6 +375,17 @@ impl Work {
         let (bias, bias_enc) = (part.b(), part.b_enc());
         part.gradient.fill(0.0);
         sums.fill(Chunk::default());
+        if self.attacks.is_some() {
+            self.attack_sums.clear();
+            self.attack_sums.resize(m * m, 0.0);
+            for group in &shared.groups {
+                add(&mut self.attack_sums, &read(group).attacks);
+            }
+            let columns = part.gradient[w.clone()].chunks_exact_mut(m);
+            for (i, gradient) in part.features.clone().zip(columns) {
+                add_encoder_gradient(&self.attack_sums, &self.w[i * m..][..m], gradient);
+            }
+        }
         for group in &shared.groups {
             let group = read(group);
             let rows = part

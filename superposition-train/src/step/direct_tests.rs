@@ -1,13 +1,16 @@
-//! What only the direct form has: a hidden layer of its own, targets, signs, examples and the L1 penalty, against the f64
+//! What only the direct form has: a hidden layer of its own, targets, signs, examples, attacks and the L1 penalty, against the f64
 //! oracle and the model's own gradient, with the same bits from all instructions and any number of workers.
 
 use faer::Mat;
 use proptest::prelude::*;
+use rand::Rng;
 use superposition_model::{
     Bias, FeatureDistribution, FeatureProbability, Initialization, Magnitude, SparseBatch,
     ToyModel, ToyModelConfig,
 };
-use superposition_testkit::oracle::{HiddenLayer, hidden_layer, hidden_layer_scale};
+use superposition_testkit::oracle::{
+    HiddenLayer, finite_difference, hidden_layer, hidden_layer_scale,
+};
 use superposition_testkit::tolerance::{Tolerance, widen};
 
 use super::choose::choose;
@@ -121,6 +124,50 @@ impl Case {
         }
     }
 
+    /// Moves the samples of step 9 as they are attacked, in f64; none if the sign of an attack hangs by rounding.
+    fn attack(&self, x: &Mat<f64>, y: &Mat<f64>) -> Option<Mat<f64>> {
+        let Dimensions {
+            n_features: n,
+            n_hidden: m,
+        } = self.config.dimensions;
+        let model = self.model();
+        let step = self.step(Kernel::Scalar);
+        let (w, w_dec) = (wide(model.w()), wide(model.w_dec()));
+        let mut attacked = x.clone();
+        for s in 0..x.ncols() {
+            let shard = s / step.shard_samples;
+            let mut rng = Stream::Attack.rng(self.seed, 9, shard as u32);
+            let u = (0..=s % step.shard_samples).map(|_| rng.next_u32());
+            let j = ((u64::from(u.last()?) * n as u64) >> 32) as usize;
+            let d: Vec<f64> = (0..n)
+                .map(|i| (0..m).map(|k| w[(k, i)] * w_dec[(k, j)]).sum())
+                .collect();
+            let norm = d.iter().map(|d| d * d).sum::<f64>().sqrt();
+            if norm == 0.0 {
+                continue;
+            }
+            let error = |sign: f64| {
+                let moved = |i: usize| x[(i, s)] + sign * self.task.attack * d[i] / norm;
+                let z = (0..n).map(|i| moved(i) * d[i]).sum::<f64>()
+                    + model.b().map_or(0.0, |b| f64::from(b[j]));
+                match self.config.output {
+                    Output::Relu => (z.max(0.0) - y[(j, s)]).abs(),
+                    Output::Linear => (z - y[(j, s)]).abs(),
+                }
+            };
+            let (plus, minus) = (error(1.0), error(-1.0));
+            // Where the output is 0 on both sides, both do the same, and the first is taken.
+            if plus != minus && (plus - minus).abs() < 1e-5 {
+                return None;
+            }
+            let sign = if plus >= minus { 1.0 } else { -1.0 };
+            for i in 0..n {
+                attacked[(i, s)] += sign * self.task.attack * d[i] / norm;
+            }
+        }
+        Some(attacked)
+    }
+
     /// Asserts all that must hold; says whether the case could be judged, nothing being at a kink.
     fn check(&self) -> bool {
         let model = self.model();
@@ -128,7 +175,14 @@ impl Case {
         let y = self.target(&x);
         let parameters = widen(model.parameters());
         let importance = widen(&self.task.importance);
-        let (wide_x, wide_y) = (wide(x.as_ref()), wide(y.as_ref()));
+        let (mut wide_x, wide_y) = (wide(x.as_ref()), wide(y.as_ref()));
+        if self.task.attack > 0.0 {
+            match self.attack(&wide_x, &wide_y) {
+                Some(attacked) => wide_x = attacked,
+                None => return false,
+            }
+        }
+        let x = Mat::from_fn(x.nrows(), x.ncols(), |i, s| wide_x[(i, s)] as f32);
         let (wide_x, wide_y) = (wide_x.as_ref(), wide_y.as_ref());
         let (layer, l1) = (self.layer(), self.task.hidden_l1);
         let (loss, gradient, nearest) =
@@ -241,6 +295,40 @@ fn every_option_with_every_variant() {
 }
 
 #[test]
+fn attacks_with_every_variant() {
+    for (n, m, batch_size, p) in [(21, 5, 100, 0.3), (5, 3, 40, 0.6), (34, 18, 150, 0.05)] {
+        for (bias, coupling, output, target) in [
+            (Bias::Learned, Coupling::Tied, Output::Relu, Target::Input),
+            (Bias::None, Coupling::Untied, Output::Relu, Target::Absolute),
+            (
+                Bias::Learned,
+                Coupling::Untied,
+                Output::Linear,
+                Target::Input,
+            ),
+            (Bias::Learned, Coupling::Tied, Output::Linear, Target::And),
+        ] {
+            for (attack, l1) in [(0.1, 0.0), (2.0, 0.2)] {
+                let mut case = Case::new(n, m, batch_size, p);
+                case.config = case
+                    .config
+                    .with_bias(bias)
+                    .with_coupling(coupling)
+                    .with_output(output);
+                case.task = match target {
+                    Target::Input => case.task,
+                    Target::Absolute => signed(case.task).with_target(target),
+                    Target::And => conjunction(case.task),
+                };
+                case.task = case.task.with_attack(attack).unwrap();
+                case.task = case.task.with_hidden_l1(l1).unwrap();
+                case.check_some();
+            }
+        }
+    }
+}
+
+#[test]
 fn examples_around_the_shards() {
     for n_examples in [1, 5, 127, 128, 129, 400, 600] {
         let mut case = Case::new(19, 2, n_examples, 0.2);
@@ -252,6 +340,9 @@ fn examples_around_the_shards() {
         examples.normalize();
         case.task = case.task.with_examples(examples).unwrap();
         case.check_some();
+        let mut attacked = case.clone();
+        attacked.task = attacked.task.with_attack(0.1).unwrap();
+        attacked.check_some();
         // The same at every step.
         let step = case.step(Kernel::Auto);
         let mut worker = step.worker(0, 1, 0);
@@ -274,6 +365,7 @@ proptest! {
         relu: bool,
         target in prop_oneof![Just(Target::Input), Just(Target::Absolute), Just(Target::And)],
         l1 in prop_oneof![Just(0.0), 0.0..1.0],
+        attack in prop_oneof![Just(0.0), 0.0..1.0],
         seed: u64,
     ) {
         let mut case = Case::new(n, m, batch_size, p);
@@ -285,6 +377,8 @@ proptest! {
         case.task = case.task.with_hidden_l1(l1).unwrap();
         if relu {
             case.config = case.config.with_hidden(Hidden::Relu).with_hidden_bias(Bias::Learned);
+        } else {
+            case.task = case.task.with_attack(attack).unwrap();
         }
         prop_assume!(case.check());
     }
@@ -307,6 +401,7 @@ fn only_the_direct_form_has_them() {
         with(task().with_target(Target::Absolute)),
         with(with_magnitude(task(), Magnitude::Binary)),
         with(task().with_hidden_l1(0.1).unwrap()),
+        with(task().with_attack(0.1).unwrap()),
         Case {
             batch_size: 5,
             ..with(task().with_examples(examples).unwrap())
@@ -327,6 +422,47 @@ fn only_the_direct_form_has_them() {
             Err(TrainError::NoForm { .. })
         ));
         assert_eq!(check(StepForm::Direct), Ok(()));
+    }
+    let mut attacked = others[0].clone();
+    attacked.task = attacked.task.with_attack(0.1).unwrap();
+    assert_eq!(
+        check_work(&attacked.config, &attacked.task, 64, StepForm::Auto),
+        Err(TrainError::AttackThroughRelu)
+    );
+}
+
+#[test]
+fn the_l1_norm_of_the_weights_adds_their_signs() {
+    for coupling in [Coupling::Tied, Coupling::Untied] {
+        let mut case = Case::new(40, 3, 16, 0.1);
+        case.config = case.config.with_coupling(coupling);
+        for n_workers in [1, 2] {
+            let step = case.step(Kernel::Auto);
+            let model = case.model();
+            let gradient = |step: &Step| {
+                let mut gradient = vec![f32::NAN; step.layout.len()];
+                for part in &step.parts {
+                    let part = read(part);
+                    part.gather(&part.gradient, &mut gradient);
+                }
+                gradient
+            };
+            assert!(gradient(&step).iter().all(|&g| g == 0.0));
+            for id in 0..n_workers {
+                step.add_weight_l1(&step.worker(id, n_workers, 0), 0.25);
+            }
+            // By differences of the norm itself, which is linear between kinks.
+            let biases = model.layout().b.unwrap();
+            let norm = |parameters: &[f64]| {
+                let weights = parameters.iter().enumerate();
+                let weights = weights.filter(|(at, _)| !biases.contains(at));
+                0.25 * weights.map(|(_, w)| w.abs()).sum::<f64>()
+            };
+            let expected = finite_difference(norm, &widen(model.parameters()), 1e-6);
+            for (ours, expected) in gradient(&step).iter().zip(expected) {
+                assert!((f64::from(*ours) - expected).abs() < 1e-6);
+            }
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 //! (with clipping, [`Step::measure`] and a barrier), [`Step::update`], a barrier. Who owns what changes no bit: every number is the same
 //! chain of operations, whoever computes it.
 
+mod attack;
 mod barrier;
 mod choose;
 mod direct;
@@ -51,6 +52,8 @@ pub(crate) struct Step {
     target: Target,
     /// `$\lambda / B$`.
     hidden_l1: f64,
+    /// `$\epsilon$`.
+    attack: f64,
     /// `$2 I_j / (B n)$`.
     scale: Vec<Chunk>,
     /// The features in ranges of chunks, and what is kept of each.
@@ -127,7 +130,7 @@ impl Step {
         let (form, n_losses) = match form {
             StepForm::Tiny => (Form::Tiny, 1),
             StepForm::Direct => {
-                let shared = direct::Shared::new(dimensions, n_shards);
+                let shared = direct::Shared::new(dimensions, n_shards, task.attack > 0.0);
                 let n_losses = shared.n_groups();
                 (Form::Direct(shared), n_losses)
             }
@@ -150,6 +153,7 @@ impl Step {
             examples,
             target: task.target,
             hidden_l1: task.hidden_l1 / batch_size as f64,
+            attack: task.attack,
             scale,
             parts,
             losses: (0..n_losses).map(|_| AtomicU64::new(0)).collect(),
@@ -252,6 +256,20 @@ impl Step {
                 second: &mut part.second,
                 gradient: &part.gradient,
             });
+        }
+    }
+
+    /// Adds to the gradient of the worker's parts that of `weight` times the L1 norm of the weights, biases not among them.
+    pub(crate) fn add_weight_l1(&self, worker: &Worker, weight: f32) {
+        for index in self.own(worker.id, worker.n_workers) {
+            let part = &mut *write(&self.parts[index]);
+            // The decoder lies behind W, if it is another.
+            let weights = 0..part.w_dec(self.untied).end;
+            for (g, &w) in part.gradient[weights].iter_mut().zip(&part.parameters) {
+                if w != 0.0 {
+                    *g += weight.copysign(w);
+                }
+            }
         }
     }
 
