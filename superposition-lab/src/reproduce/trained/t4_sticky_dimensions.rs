@@ -9,7 +9,7 @@ use superposition_analysis::{
 use superposition_model::{
     Dimensions, FeatureDistribution, FeatureProbability, FeatureSets, Importance, ToyModel,
 };
-use superposition_train::Task;
+use superposition_train::{Task, TrainOptions};
 
 use superposition_viz::Scale;
 use superposition_viz::svg::{Axis, Figure, Panel, Series};
@@ -56,6 +56,15 @@ const FRACTIONS: [(f64, &str); 5] = [
 const HALF_WIDTH: f64 = 0.005;
 const BESIDE: f64 = 0.0125;
 
+/// How they are trained.
+pub(super) fn options() -> TrainOptions {
+    let dimensions = Dimensions {
+        n_features: N,
+        n_hidden: M,
+    };
+    notebook(dimensions, N_LEVELS)
+}
+
 /// The models of every so many levels, which T7 attacks.
 pub(super) fn levels(
     context: &Context<'_>,
@@ -70,12 +79,7 @@ pub(super) fn levels(
         .iter()
         .map(|&p| task(N, p, FeatureSets::Independent, &Importance::Uniform))
         .collect::<Result<_, _>>()?;
-    let dimensions = Dimensions {
-        n_features: N,
-        n_hidden: M,
-    };
-    let options = notebook(dimensions, N_LEVELS);
-    let all = fits(context, share, config(N, M), &tasks, &options, 0..1)?;
+    let all = fits(context, share, config(N, M), &tasks, &options(), 0..1)?;
     let models = all.into_iter().flatten().map(|Fit { model, .. }| model);
     Ok(levels
         .into_iter()
