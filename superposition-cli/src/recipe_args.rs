@@ -5,9 +5,10 @@ use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use superposition_lab::Recipe;
 use superposition_lab::model::{
-    Bias, Coupling, FeatureProbability, FeatureSets, Hidden, Importance, Initialization, Output,
+    Bias, Coupling, FeatureProbability, FeatureSets, Hidden, Importance, Initialization, Magnitude,
+    Output,
 };
-use superposition_lab::train::{Decay, Kernel, StepForm};
+use superposition_lab::train::{Decay, Kernel, StepForm, Target};
 
 use crate::failure::Failure;
 
@@ -25,6 +26,15 @@ pub(crate) struct RecipeArgs {
     /// Which features are active together: independent, correlated:K (all K of a set or none) or anticorrelated:K (at most one of K)
     #[arg(long, value_name = "SETS")]
     sets: Option<FeatureSets>,
+    /// What an active feature is: uniform within 0 and 1, uniform within -1 and 1, or always 1
+    #[arg(long, value_enum)]
+    magnitude: Option<MagnitudeArg>,
+    /// What the outputs are to be: the features, their absolute values, or (of binary features) each AND the next
+    #[arg(long, value_enum)]
+    target: Option<TargetArg>,
+    /// Train against attacks of this L2 norm, in each sample on a feature drawn at random
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    attack: Option<f64>,
     /// Weight of each feature in the loss: uniform, geometric:R (R^i), geometric-to:X (from 1 to X over the features), or a list a,b,...
     #[arg(long, value_name = "IMPORTANCE")]
     importance: Option<Importance>,
@@ -43,6 +53,12 @@ pub(crate) struct RecipeArgs {
     /// Give the encoder a bias; the hidden layer must be ReLU
     #[arg(long)]
     hidden_bias: bool,
+    /// Weight in the loss of the L1 norm of the hidden activations
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    hidden_l1: Option<f64>,
+    /// Weight of the L1 norm of the weights
+    #[arg(long, value_name = "WEIGHT", allow_negative_numbers = true)]
+    weight_l1: Option<f64>,
     /// Training steps
     #[arg(long, value_name = "STEPS")]
     steps: Option<usize>,
@@ -145,6 +161,40 @@ impl From<HiddenArg> for Hidden {
     }
 }
 
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum MagnitudeArg {
+    Unit,
+    Signed,
+    Binary,
+}
+
+impl From<MagnitudeArg> for Magnitude {
+    fn from(magnitude: MagnitudeArg) -> Self {
+        match magnitude {
+            MagnitudeArg::Unit => Self::Unit,
+            MagnitudeArg::Signed => Self::Signed,
+            MagnitudeArg::Binary => Self::Binary,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum TargetArg {
+    Input,
+    Absolute,
+    And,
+}
+
+impl From<TargetArg> for Target {
+    fn from(target: TargetArg) -> Self {
+        match target {
+            TargetArg::Input => Self::Input,
+            TargetArg::Absolute => Self::Absolute,
+            TargetArg::And => Self::And,
+        }
+    }
+}
+
 impl RecipeArgs {
     /// Whether a sparsity or feature probability is given.
     pub(crate) fn gives_probability(&self) -> bool {
@@ -167,6 +217,10 @@ impl RecipeArgs {
         set(&mut recipe.model.dimensions.n_hidden, self.n_hidden);
         set(&mut recipe.feature_probability, self.probability.get()?);
         set(&mut recipe.sets, self.sets);
+        set(&mut recipe.magnitude, self.magnitude.map(Into::into));
+        set(&mut recipe.target, self.target.map(Into::into));
+        set(&mut recipe.attack, self.attack);
+        set(&mut recipe.hidden_l1, self.hidden_l1);
         set(&mut recipe.importance, self.importance.clone());
         set(&mut recipe.model.output, self.output.map(Into::into));
         if self.no_bias {
@@ -185,6 +239,7 @@ impl RecipeArgs {
         set(&mut train.adam.learning_rate, self.lr);
         set(&mut train.adam.weight_decay, self.weight_decay);
         set(&mut train.adam.l2, self.l2);
+        set(&mut train.weight_l1, self.weight_l1);
         set(&mut train.unit_norm_decay, self.unit_norm_decay);
         set(&mut train.schedule.decay, self.schedule);
         set(&mut train.schedule.warmup_steps, self.warmup);

@@ -181,26 +181,64 @@ fn flags_of_the_training_reach_the_recipe() {
     assert_eq!(recipe["train"]["step_form"], "direct");
     let relu = folder
         .run(&format!(
-            "train {SMALL} --hidden relu --hidden-bias --unit-norm-decay 0.1 --out relu.safetensors --json"
+            "train {SMALL} --hidden relu --hidden-bias --hidden-l1 0.01 --weight-l1 1e-4 --unit-norm-decay 0.1 --magnitude signed --target absolute --out relu.safetensors --json"
         ))
         .succeeds()
         .json();
     assert_eq!(relu["recipe"]["model"]["hidden"], "relu");
     assert_eq!(relu["recipe"]["model"]["hidden_bias"], "learned");
     assert_eq!(relu["recipe"]["train"]["unit_norm_decay"], 0.1);
+    assert_eq!(relu["recipe"]["train"]["weight_l1"], 1e-4);
+    assert_eq!(relu["recipe"]["hidden_l1"], 0.01);
+    assert_eq!(relu["recipe"]["magnitude"], "signed");
+    assert_eq!(relu["recipe"]["target"], "absolute");
     folder
         .run("loss relu.safetensors")
         .fails(1, &["hidden layer is ReLU"]);
     let report = folder
         .run(&format!(
-            "explore {SMALL} --hidden relu --hidden-bias --out relu"
+            "explore {SMALL} --hidden relu --hidden-bias --hidden-l1 0.01 --unit-norm-decay 0.1 --magnitude signed --target absolute --out relu"
         ))
         .succeeds();
     for words in [
+        "uniform within -1 and 1",
+        "|x|",
+        "L1 of the hidden layer 0.01",
+        "pull to unit norm 0.1",
         "x' = ReLU(W^T ReLU(W x + b_enc) + b)",
         "known for linear hidden layers alone",
     ] {
         assert!(report.stdout.contains(words), "{words}: {}", report.stdout);
+    }
+    // Attacked, of binary features.
+    let report = folder
+        .run(&format!(
+            "explore {SMALL} --magnitude binary --target and --attack 0.1 --out and"
+        ))
+        .succeeds();
+    for words in [
+        "1 where active",
+        "x_i AND x_(i+1)",
+        "attacks of norm 0.1",
+        "known for features that are uniform within 0 and 1 alone",
+    ] {
+        assert!(report.stdout.contains(words), "{words}: {}", report.stdout);
+    }
+    folder
+        .run("loss and/model.safetensors")
+        .fails(1, &["uniform within 0 and 1"]);
+    for (wrong, words) in [
+        ("--target and", "make them binary"),
+        ("--hidden relu --attack 0.1", "linear hidden layer"),
+        ("--attack -1", "attack is -1"),
+        (
+            "--target absolute --magnitude signed --step-form gram",
+            "use auto or direct",
+        ),
+    ] {
+        folder
+            .run(&format!("train {SMALL} {wrong} --out wrong.safetensors"))
+            .fails(2, &[words]);
     }
     let report = folder
         .run(&format!(

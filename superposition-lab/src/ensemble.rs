@@ -92,18 +92,12 @@ pub fn train_recipes(
     let mut members = Vec::with_capacity(recipes.len());
     for ((recipe, job), trained) in recipes.iter().zip(&jobs).zip(trained) {
         let trained = trained?;
-        let task = &job.task;
         let is_finite = trained.model.parameters().iter().all(|x| x.is_finite());
         members.push(EnsembleMember {
             training: TrainingSummary::new(&trained, &recipe.train),
             evaluation: is_finite.then(|| {
-                evaluate(
-                    &trained.model,
-                    &task.distribution,
-                    &task.importance,
-                    recipe.train.seed,
-                    ExploreOptions::quick_start().n_evaluation,
-                )
+                let n_samples = ExploreOptions::quick_start().n_evaluation;
+                evaluate(&trained.model, &job.task, recipe.train.seed, n_samples)
             }),
             feature_norms: feature_norms(trained.model.w()),
             feature_dimensionality: feature_dimensionality(trained.model.w()),

@@ -233,7 +233,11 @@ fn loss_of(
         .output
         .or(recipe.map(|recipe| recipe.model.output))
         .unwrap_or_default();
-    let distribution = FeatureDistribution::new(n, &probability)?.with_sets(sets)?;
+    // What is not within 0 and 1 is refused below.
+    let magnitude = recipe.map(|recipe| recipe.magnitude).unwrap_or_default();
+    let distribution = FeatureDistribution::new(n, &probability)?
+        .with_sets(sets)?
+        .with_magnitude(magnitude);
     let config = ToyModelConfig::new(Dimensions {
         n_features: n,
         n_hidden: m,

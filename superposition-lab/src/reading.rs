@@ -7,7 +7,7 @@ use std::thread;
 
 use serde::Serialize;
 use superposition_analysis::{DictionaryReport, analyze, feature_superposition, leverage, rank};
-use superposition_model::{FeatureDistribution, Hidden, ToyModel};
+use superposition_model::{Hidden, Magnitude, ToyModel};
 use superposition_probe::{
     Polysemanticity, ProbeResult, RotationBaseline, compare_direction, feature_coverage,
     polysemanticity, polysemanticity_under_rotation, probe_all_features, r_squared,
@@ -25,7 +25,7 @@ const EVALUATION_BLOCK: usize = 1_000;
 pub struct Evaluation {
     /// Samples.
     pub n_samples: usize,
-    /// Mean over samples and features of `$I_i (x_i - x'_i)^2$`.
+    /// Mean over samples and features of `$I_i (y_i - x'_i)^2$`, where y is what the outputs are to be.
     pub loss: f64,
     /// Standard error of that mean, over blocks of 1,000 samples; none for a single block.
     pub standard_error: Option<f64>,
@@ -65,7 +65,7 @@ impl PopulationLossSummary {
     /// let model = ToyModel::new(config, vec![1.0, -1.0, 0.0, 0.0]).unwrap();
     /// let distribution = FeatureDistribution::new(2, &FeatureProbability::Same(0.1)).unwrap();
     /// let task = Task::new(distribution, vec![1.0, 1.0]).unwrap();
-    /// let sampled = evaluate(&model, &task.distribution, &task.importance, 0, 20_000);
+    /// let sampled = evaluate(&model, &task, 0, 20_000);
     /// let exact = PopulationLossSummary::new(&model, &task, &sampled).unwrap();
     /// assert!((exact.value.unwrap() - 0.01 / 6.0).abs() < 1e-8);
     /// assert!((sampled.loss - 0.01 / 6.0).abs() < 5.0 * sampled.standard_error.unwrap());
@@ -89,6 +89,11 @@ impl PopulationLossSummary {
         }
         if model.config().hidden != Hidden::Linear {
             return Ok(unknown("it is known for linear hidden layers alone"));
+        }
+        if task.distribution.magnitude() != Magnitude::Unit {
+            return Ok(unknown(
+                "it is known for features that are uniform within 0 and 1 alone",
+            ));
         }
         // What a model that reconstructs nothing loses: a scale where the sampled loss is 0.
         let nothing = task
@@ -149,7 +154,7 @@ pub struct FeatureReading {
     pub probe_r_squared: Option<f64>,
     /// Its standard error over the held-out samples.
     pub probe_r_squared_standard_error: Option<f64>,
-    /// `$R^2$` of the model's own readout `$x'_i$` on the same samples.
+    /// `$R^2$` of the model's own output `$x'_i$` on the same samples, by what it is to be: of the readout, where that is `$x_i$`.
     pub readout_r_squared: Option<f64>,
     /// Held-out accuracy of telling active from inactive.
     pub probe_accuracy: Option<f64>,
@@ -218,37 +223,35 @@ pub struct Reading {
     pub rotations: RotationBaseline,
 }
 
-/// The loss of a model on `n_samples` fresh samples of `distribution`, in f64.
+/// The loss of a model on `n_samples` fresh samples of the task, in f64: of what it is to make of them, without penalty
+/// and without attacks.
 ///
 /// The samples are a function of `seed` alone, so two models are compared on the same ones.
 /// They are drawn in blocks of 1,000; memory does not grow with `n_samples`.
 ///
 /// ```
-/// use superposition_lab::model::faer::mat;
 /// use superposition_lab::model::{Dimensions, FeatureDistribution, FeatureProbability, ToyModel, ToyModelConfig};
+/// use superposition_lab::train::Task;
 ///
 /// // W = 0 and b = 0 reconstruct nothing: the loss is the mean square of a feature, p / 3.
 /// let config = ToyModelConfig::new(Dimensions { n_features: 2, n_hidden: 1 });
 /// let model = ToyModel::new(config, vec![0.0; 4]).unwrap();
 /// let distribution = FeatureDistribution::new(2, &FeatureProbability::Same(0.3)).unwrap();
-/// let evaluation = superposition_lab::evaluate(&model, &distribution, &[1.0, 1.0], 0, 20_000);
+/// let task = Task::new(distribution, vec![1.0, 1.0]).unwrap();
+/// let evaluation = superposition_lab::evaluate(&model, &task, 0, 20_000);
 /// assert!((evaluation.loss - 0.1).abs() < 5.0 * evaluation.standard_error.unwrap());
 /// ```
 #[must_use]
-pub fn evaluate(
-    model: &ToyModel,
-    distribution: &FeatureDistribution,
-    importance: &[f32],
-    seed: u64,
-    n_samples: usize,
-) -> Evaluation {
+pub fn evaluate(model: &ToyModel, task: &Task, seed: u64, n_samples: usize) -> Evaluation {
     let mut blocks = Vec::new();
     let mut start = 0;
     while start < n_samples {
         let size = EVALUATION_BLOCK.min(n_samples - start);
         let mut rng = Stream::Evaluation.rng(seed, 0, blocks.len() as u32);
-        let x = distribution.sample(size, &mut rng);
-        blocks.push((model.loss(x.as_ref(), importance), size));
+        let x = task.distribution.sample(size, &mut rng);
+        let y = task.target.of_samples(x.as_ref());
+        let loss = model.loss_against(x.as_ref(), y.as_ref(), &task.importance);
+        blocks.push((loss, size));
         start += size;
     }
     let loss = blocks
@@ -287,19 +290,14 @@ pub(crate) fn read_trained(
     let (x, hidden) = (x.as_ref(), hidden.as_ref());
     // Two halves of about the same length.
     let probe_features = || {
-        let readout_r_squared = r_squared(x, model.reconstruct(x).as_ref());
+        let y = task.target.of_samples(x);
+        let readout_r_squared = r_squared(y.as_ref(), model.reconstruct(x).as_ref());
         let mut rng = Stream::Split.rng(seed, 0, 0);
         let probes = probe_all_features(hidden, x, &options.probe, &mut rng)?;
         Ok::<_, LabError>((probes, readout_r_squared))
     };
     let read_the_rest = || {
-        let evaluation = evaluate(
-            model,
-            &task.distribution,
-            &task.importance,
-            seed,
-            options.n_evaluation,
-        );
+        let evaluation = evaluate(model, &task, seed, options.n_evaluation);
         let population_loss = PopulationLossSummary::new(model, &task, &evaluation)?;
         let geometry = analyze(w, &options.analysis)?;
         let neurons = polysemanticity(hidden, x, &options.polysemanticity)?;

@@ -5,10 +5,11 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 use superposition_model::{
-    Dimensions, FeatureDistribution, FeatureProbability, FeatureSets, Importance, ToyModelConfig,
+    Dimensions, FeatureDistribution, FeatureProbability, FeatureSets, Importance, Magnitude,
+    ToyModelConfig,
 };
 use superposition_train::{
-    AdamConfig, Decay, Job, Progress, Schedule, Task, TrainOptions, Trained,
+    AdamConfig, Decay, Job, Progress, Schedule, Target, Task, TrainOptions, Trained,
 };
 
 use crate::LabError;
@@ -38,6 +39,18 @@ pub struct Recipe {
     /// Which features are active together; independent in files that do not say.
     #[serde(default)]
     pub sets: FeatureSets,
+    /// What an active feature is; this and what follows up to the training are written only where they are not as usual.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub magnitude: Magnitude,
+    /// What the outputs are to be.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub target: Target,
+    /// The weight of the L1 norm of the hidden activations in the loss.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hidden_l1: f64,
+    /// The L2 norm of the attacks that the model is trained against.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub attack: f64,
     /// Importance `$I_i$` of each feature in the loss.
     pub importance: Importance,
     /// Steps, batch size, seed, optimizer, schedule.
@@ -56,6 +69,10 @@ impl Recipe {
             }),
             feature_probability: FeatureProbability::Same(0.1),
             sets: FeatureSets::default(),
+            magnitude: Magnitude::default(),
+            target: Target::default(),
+            hidden_l1: 0.0,
+            attack: 0.0,
             importance: Importance::default(),
             train: TrainOptions::default(),
         }
@@ -142,16 +159,21 @@ impl Recipe {
         self
     }
 
-    /// The distribution and the importances of this recipe, checked.
+    /// The task of this recipe, checked.
     ///
     /// # Errors
-    /// A probability outside [0, 1], a negative importance, a list whose length is not the number of
-    /// features, or sets that these probabilities cannot make.
+    /// A probability outside [0, 1], a negative importance, penalty or attack, a list whose length is not the number of
+    /// features, sets that these probabilities cannot make, or a target that these features do not have.
     pub fn task(&self) -> Result<Task, LabError> {
         let n = self.model.dimensions.n_features;
-        let distribution =
-            FeatureDistribution::new(n, &self.feature_probability)?.with_sets(self.sets)?;
-        Ok(Task::new(distribution, self.importance.weights(n)?)?)
+        let distribution = FeatureDistribution::new(n, &self.feature_probability)?
+            .with_sets(self.sets)?
+            .with_magnitude(self.magnitude);
+        // With a penalty last, which checks the target too.
+        Ok(Task::new(distribution, self.importance.weights(n)?)?
+            .with_target(self.target)
+            .with_attack(self.attack)?
+            .with_hidden_l1(self.hidden_l1)?)
     }
 
     /// This recipe as one job of `superposition_train::train_ensemble`.
@@ -162,7 +184,7 @@ impl Recipe {
         Ok(Job::new(self.model, self.task()?, self.train.clone()))
     }
 
-    /// Checks all of the recipe without training: shapes, probabilities, importance, optimizer.
+    /// Checks all of the recipe without training: shapes, probabilities, importance, optimizer, and whether they fit each other.
     ///
     /// # Errors
     /// The first value that is wrong, with what would be right.
@@ -170,7 +192,7 @@ impl Recipe {
         self.model.validate()?;
         self.train.validate()?;
         self.train.initialization.validate(self.model.dimensions)?;
-        self.task().map(|_| ())
+        Ok(self.job()?.validate()?)
     }
 
     /// Trains the model on up to `threads` threads; `observe` sees every step and may stop the run.
@@ -187,6 +209,10 @@ impl Recipe {
     ) -> Result<Trained, LabError> {
         Ok(self.job()?.train(threads, observe)?)
     }
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// The probability that a feature is active at sparsity S: `$p = 1 - S$`, rounded to fifteen decimals.

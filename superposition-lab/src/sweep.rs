@@ -331,8 +331,7 @@ pub fn sweep(
         // One evaluation set for all seeds of a sweep: the seed of the recipe.
         let evaluation = evaluate(
             &trained.model,
-            &job.task.distribution,
-            &job.task.importance,
+            &job.task,
             options.recipe.train.seed,
             options.n_evaluation,
         );

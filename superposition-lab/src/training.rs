@@ -104,8 +104,7 @@ impl TrainingDocument {
         let task = recipe.task()?;
         let evaluation = evaluate(
             &trained.model,
-            &task.distribution,
-            &task.importance,
+            &task,
             recipe.train.seed,
             ExploreOptions::quick_start().n_evaluation,
         );

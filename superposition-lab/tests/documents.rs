@@ -173,7 +173,7 @@ fn a_population_loss_that_is_not_computed_says_why() {
     let task = recipe(n, 1).task().unwrap();
     let config = recipe(n, 1).model;
     let model = ToyModel::new(config, vec![0.0; 2 * n]).unwrap();
-    let sampled = evaluate(&model, &task.distribution, &task.importance, 0, 100);
+    let sampled = evaluate(&model, &task, 0, 100);
     let loss = PopulationLossSummary::new(&model, &task, &sampled).unwrap();
     assert_eq!((loss.value, loss.error), (None, None));
     assert!(loss.reason.unwrap().contains("up to 2,000"));

@@ -3,9 +3,9 @@
 use superposition_analysis::interference_matrix;
 use superposition_model::faer::Mat;
 use superposition_model::{
-    Bias, Coupling, FeatureProbability, FeatureSets, Hidden, Output, ToyModel,
+    Bias, Coupling, FeatureProbability, FeatureSets, Hidden, Magnitude, Output, ToyModel,
 };
-use superposition_train::{StopReason, TrainOptions};
+use superposition_train::{StopReason, Target, TrainOptions};
 use superposition_viz::{
     CurveOptions, Headline, SelectedInterference, Summary, SummaryTable, TextStyle, TransitionRow,
     curve, format_number, section, sparsity_transition, summary_report,
@@ -209,6 +209,22 @@ pub(crate) fn recipe_configuration(recipe: &Recipe) -> Vec<(String, String)> {
     if recipe.sets != FeatureSets::Independent {
         configuration.push(pair("feature sets", recipe.sets.to_string()));
     }
+    let features = match recipe.magnitude {
+        Magnitude::Unit => None,
+        Magnitude::Signed => Some("uniform within -1 and 1"),
+        Magnitude::Binary => Some("1 where active"),
+    };
+    configuration.extend(features.map(|features| pair("features", features.to_owned())));
+    let target = match recipe.target {
+        Target::Input => None,
+        Target::Absolute => Some("|x|"),
+        Target::And => Some("x_i AND x_(i+1)"),
+    };
+    configuration.extend(target.map(|target| pair("target", target.to_owned())));
+    if recipe.attack != 0.0 {
+        let attack = format!("trained against attacks of norm {}", recipe.attack);
+        configuration.push(pair("attacks", attack));
+    }
     configuration.push(pair("importance", recipe.importance.to_string()));
     configuration.push(pair(
         "training",
@@ -217,22 +233,35 @@ pub(crate) fn recipe_configuration(recipe: &Recipe) -> Vec<(String, String)> {
             train.n_steps, train.batch_size, train.adam.learning_rate
         ),
     ));
+    configuration.extend(penalties(recipe).map(|penalties| pair("penalties", penalties)));
     configuration.extend(optimizer(train).map(|unusual| pair("optimizer", unusual)));
     configuration.push(pair("seed", train.seed.to_string()));
     configuration
 }
 
-/// What of the optimizer is not as usual.
+fn penalties(recipe: &Recipe) -> Option<String> {
+    unusual(&[
+        ("L1 of the hidden layer", recipe.hidden_l1),
+        ("L1 of the weights", recipe.train.weight_l1),
+    ])
+}
+
 fn optimizer(train: &TrainOptions) -> Option<String> {
-    let unusual: Vec<String> = [
+    unusual(&[
         ("weight decay", train.adam.weight_decay),
         ("l2", train.adam.l2),
+        ("pull to unit norm", train.unit_norm_decay),
         ("gradient clipped to norm", train.clip_norm.unwrap_or(0.0)),
-    ]
-    .into_iter()
-    .filter(|&(_, value)| value != 0.0)
-    .map(|(name, value)| format!("{name} {value}"))
-    .collect();
+    ])
+}
+
+/// What is not 0, as it usually is.
+fn unusual(values: &[(&str, f64)]) -> Option<String> {
+    let unusual: Vec<String> = values
+        .iter()
+        .filter(|(_, value)| *value != 0.0)
+        .map(|(name, value)| format!("{name} {value}"))
+        .collect();
     (!unusual.is_empty()).then(|| unusual.join(", "))
 }
 
