@@ -1,7 +1,6 @@
 //! Flags that change a recipe. There are no defaults here: a flag that is not given leaves the
 //! preset's value.
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use superposition_lab::Recipe;
 use superposition_lab::model::{
@@ -110,8 +109,8 @@ pub(crate) struct ProbabilityArgs {
     /// Sparsity S: the probability that a feature is inactive
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     sparsity: Option<f64>,
-    /// Feature probability p = 1 - S: one number, or a list with one for each feature
-    #[arg(long, value_name = "P", allow_negative_numbers = true, value_parser = parse_probability)]
+    /// Feature probability p = 1 - S: one number, power:EXPONENT:ACTIVE (i^-EXPONENT; power:1:A is Zipf's law), geometric:RATIO:ACTIVE (RATIO^i), both with so many features active on average, or a list with one for each feature
+    #[arg(long, value_name = "P", allow_negative_numbers = true)]
     feature_probability: Option<FeatureProbability>,
 }
 
@@ -261,21 +260,4 @@ pub(crate) fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
-}
-
-fn parse_number(text: &str) -> anyhow::Result<f64> {
-    text.trim()
-        .parse()
-        .with_context(|| format!("{text:?} is not a number"))
-}
-
-fn parse_probability(text: &str) -> anyhow::Result<FeatureProbability> {
-    let mut numbers = text
-        .split(',')
-        .map(parse_number)
-        .collect::<anyhow::Result<Vec<f64>>>()?;
-    Ok(match numbers.len() {
-        1 => FeatureProbability::Same(numbers.remove(0)),
-        _ => FeatureProbability::PerFeature(numbers),
-    })
 }

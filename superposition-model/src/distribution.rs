@@ -6,27 +6,7 @@ use rand::Rng;
 use crate::draws::{Draws, N_DRAWS, RANGE, value, word};
 use crate::feature_sets::SetWalk;
 use crate::toy_model::check_rows;
-use crate::{FeatureSets, ModelError, SparseBatch};
-
-/// With which probability each feature is active, `$p_i = 1 - S_i$` where `$S$` is the sparsity.
-///
-/// ```
-/// use superposition_model::{FeatureDistribution, FeatureProbability};
-///
-/// let same = FeatureDistribution::new(2, &FeatureProbability::Same(0.1)).unwrap();
-/// assert_eq!(same.feature_probability(), [0.1, 0.1]);
-/// let each = FeatureDistribution::new(2, &FeatureProbability::PerFeature(vec![0.1, 1.0])).unwrap();
-/// assert_eq!(each.feature_probability(), [0.1, 1.0]);
-/// ```
-#[derive(Clone, Debug, PartialEq)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
-pub enum FeatureProbability {
-    /// The same for all features.
-    Same(f64),
-    /// One for each feature.
-    PerFeature(Vec<f64>),
-}
+use crate::{FeatureProbability, FeatureSets, ModelError, SparseBatch};
 
 /// What an active feature is.
 ///
@@ -130,29 +110,11 @@ impl FeatureDistribution {
     /// # Errors
     /// [`ModelError::ZeroDimension`] for no feature; [`ModelError::TooLarge`] for more than 2^32 - 1 or more than
     /// memory has room for; [`ModelError::ProbabilityCount`] if not one probability for each feature is given;
-    /// [`ModelError::Probability`] if one is outside \[0, 1\] or NaN.
+    /// [`ModelError::Probability`] if one is outside \[0, 1\] or NaN; [`ModelError::FrequencyLaw`] if a number of a law is out of
+    /// its range.
     pub fn new(n_features: usize, probability: &FeatureProbability) -> Result<Self, ModelError> {
         if n_features == 0 {
             return Err(ModelError::ZeroDimension { name: "n_features" });
-        }
-        let check = |feature, value: f64| {
-            if (0.0..=1.0).contains(&value) {
-                Ok(())
-            } else {
-                Err(ModelError::Probability { feature, value })
-            }
-        };
-        match probability {
-            FeatureProbability::Same(p) => check(None, *p)?,
-            FeatureProbability::PerFeature(p) => {
-                let (found, expected) = (p.len(), n_features);
-                if found != expected {
-                    return Err(ModelError::ProbabilityCount { found, expected });
-                }
-                p.iter()
-                    .enumerate()
-                    .try_for_each(|(feature, &p)| check(Some(feature), p))?;
-            }
         }
         let limit = u64::from(u32::MAX);
         let too_large = || ModelError::TooLarge {
@@ -163,14 +125,7 @@ impl FeatureDistribution {
         if n_features as u64 > limit {
             return Err(too_large());
         }
-        let mut feature_probability = Vec::new();
-        feature_probability
-            .try_reserve_exact(n_features)
-            .map_err(|_| too_large())?;
-        match probability {
-            FeatureProbability::Same(p) => feature_probability.resize(n_features, *p),
-            FeatureProbability::PerFeature(p) => feature_probability.extend_from_slice(p),
-        }
+        let feature_probability = probability.values(n_features)?;
         let mut rule = Vec::new();
         rule.try_reserve_exact(n_features)
             .map_err(|_| too_large())?;

@@ -151,6 +151,26 @@ pub enum ModelError {
         /// What about it is wrong.
         reason: String,
     },
+    /// A number of a law of frequencies is out of its range.
+    #[error("{name} is {value}; it must be {expected}")]
+    FrequencyLaw {
+        /// What it is.
+        name: &'static str,
+        /// The value found.
+        value: f64,
+        /// What would be right.
+        expected: &'static str,
+    },
+    /// A text is no feature probability.
+    #[error(
+        "'{text}' is no feature probability ({reason}); write p, power:EXPONENT:ACTIVE, geometric:RATIO:ACTIVE or a,b,..."
+    )]
+    ProbabilityText {
+        /// The text.
+        text: String,
+        /// What about it is wrong.
+        reason: String,
+    },
     /// A text names no initialization.
     #[error("'{text}' is no initialization; write xavier or normal:STD")]
     InitializationText {

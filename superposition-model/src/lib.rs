@@ -11,6 +11,7 @@ mod toy_model;
 
 mod distribution;
 mod draws;
+mod feature_probability;
 mod feature_sets;
 mod importance;
 mod sparse_batch;
@@ -25,8 +26,9 @@ mod tensors;
 pub use faer;
 
 pub use config::{Bias, Coupling, Dimensions, Hidden, Output, ParameterLayout, ToyModelConfig};
-pub use distribution::{FeatureDistribution, FeatureProbability, Magnitude};
+pub use distribution::{FeatureDistribution, Magnitude};
 pub use error::ModelError;
+pub use feature_probability::FeatureProbability;
 pub use feature_sets::FeatureSets;
 pub use importance::Importance;
 pub use initialization::Initialization;

@@ -94,7 +94,7 @@ pub(crate) fn importance(object: Option<&Bound<'_, PyAny>>) -> PyResult<Option<I
     Ok(Some(Importance::Explicit(values)))
 }
 
-/// How often features are active, said in one of two ways: a number, or one for each feature.
+/// How often features are active, said in one of two ways: a number, one for each feature, or text such as `power:1:2`.
 pub(crate) fn probability(
     feature_probability: Option<&Bound<'_, PyAny>>,
     sparsity: Option<f64>,
@@ -107,6 +107,9 @@ pub(crate) fn probability(
             Ok(Some(FeatureProbability::Same(probability_of(sparsity))))
         }
         (Some(object), None) => {
+            if let Ok(text) = object.cast::<PyString>() {
+                return parse("feature_probability", Some(text.extract()?));
+            }
             let (shape, values) = numbers("feature_probability", object)?;
             match &shape[..] {
                 [] => Ok(Some(FeatureProbability::Same(values[0]))),

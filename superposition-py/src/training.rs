@@ -27,7 +27,8 @@ use crate::running::run;
 /// Trains a toy model x' = ReLU(W^T W x + b) to reconstruct sparse features.
 ///
 /// n_features, n_hidden: n and m.
-/// sparsity or feature_probability: S, or p = 1 - S, a number, or one for each feature.
+/// sparsity or feature_probability: S, or p = 1 - S, a number, or one for each feature; "power:EXPONENT:ACTIVE" and
+/// "geometric:RATIO:ACTIVE" are laws with so many features active on average.
 /// sets: which features are active together: "independent", "correlated:K" or "anticorrelated:K".
 /// importance: "uniform", "geometric:R", "geometric-to:X", or a number for each feature.
 /// output: "relu" or "linear"; bias: "learned" or "none"; coupling: "tied" or "untied".

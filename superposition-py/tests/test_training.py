@@ -34,6 +34,8 @@ def test_the_loss_is_that_of_samples(seed, p, n, m):
 def test_nothing_represented():
     # Without weights and bias the loss is the mean of I_i p_i / 3.
     found = se.loss(np.zeros((4, 2)), features="rows", feature_probability=0.3)
+    law = se.loss(np.zeros((4, 2)), features="rows", feature_probability="power:0:1.2")
+    assert law.loss == pytest.approx(found.loss, rel=1e-14)
     np.testing.assert_allclose(found.loss, 0.1, rtol=1e-14)
 
 

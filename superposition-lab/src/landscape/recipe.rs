@@ -130,10 +130,7 @@ impl LandscapeRecipe {
                 recipe.feature_probability = FeatureProbability::Same(parameter);
             }
             Along::FeatureProbabilityOf(feature) => {
-                let mut p = match recipe.feature_probability {
-                    FeatureProbability::Same(p) => vec![p; n],
-                    FeatureProbability::PerFeature(p) => p,
-                };
+                let mut p = recipe.feature_probability.values(n)?;
                 if let Some(p) = p.get_mut(check(feature)?) {
                     *p = parameter;
                 }

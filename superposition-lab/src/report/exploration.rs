@@ -204,6 +204,14 @@ pub(crate) fn recipe_configuration(recipe: &Recipe) -> Vec<(String, String)> {
             number(p.iter().copied().fold(f64::INFINITY, f64::min)),
             number(p.iter().copied().fold(f64::NEG_INFINITY, f64::max))
         ),
+        FeatureProbability::PowerLaw { exponent, n_active } => format!(
+            "per feature; active with probability like i^-{exponent}, {} on average",
+            number(*n_active)
+        ),
+        FeatureProbability::Geometric { ratio, n_active } => format!(
+            "per feature; active with probability like {ratio}^i, {} on average",
+            number(*n_active)
+        ),
     };
     let mut configuration = vec![pair("model", readout), pair("sparsity", sparsity)];
     if recipe.sets != FeatureSets::Independent {

@@ -77,6 +77,7 @@ pub(super) fn probability(recipe: &OptimumRecipe) -> String {
             .map(|&p| number(p))
             .collect::<Vec<_>>()
             .join(", "),
+        law => law.to_string(),
     }
 }
 

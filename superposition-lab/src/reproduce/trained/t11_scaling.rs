@@ -68,11 +68,11 @@ const STRONG_NORM: f64 = 1.0;
 /// Samples on which losses are taken.
 const N_EVALUATED: usize = 20_000;
 
-/// Probabilities that fall like 1/i and sum to 1: one feature is active on average.
-fn zipf(n: usize) -> Vec<f64> {
-    let harmonic: f64 = (1..=n).map(|i| 1.0 / i as f64).sum();
-    (1..=n).map(|i| 1.0 / (i as f64 * harmonic)).collect()
-}
+/// Probabilities fall like 1/i and sum to 1: one feature is active on average.
+const ZIPF: FeatureProbability = FeatureProbability::PowerLaw {
+    exponent: 1.0,
+    n_active: 1.0,
+};
 
 /// What is read from a trained model.
 struct Reading {
@@ -147,8 +147,7 @@ fn start(n: usize, cell: Cell) -> Result<Checkpoint, LabError> {
 }
 
 fn readings(context: &Context<'_>, n: usize, cells: &[Cell]) -> Result<Vec<Reading>, LabError> {
-    let probability = FeatureProbability::PerFeature(zipf(n));
-    let distribution = FeatureDistribution::new(n, &probability)?;
+    let distribution = FeatureDistribution::new(n, &ZIPF)?;
     let task = Task::new(distribution, vec![1.0; n])?;
     let n_steps = context.by_preset(2_000, 4_000, 20_000);
     let schedule = Schedule::default()
