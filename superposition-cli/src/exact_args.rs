@@ -16,10 +16,14 @@ use crate::recipe_args::{OutputArg, ProbabilityArgs};
 #[command(after_help = "Examples:
   superposition optimum --n-features 2 --n-hidden 1 --feature-probability 0.5 --json
   superposition optimum --n-features 5 --n-hidden 2 --sparsity 0.95
+  superposition optimum --n-features 4 --n-hidden 2 --feature-probability 0.1 --learning-coefficients
   superposition optimum --n-features 6 --n-hidden 2 --feature-probability 0.1 --sets correlated:2 --importance geometric:0.9 --starts 100")]
 pub(crate) struct OptimumArgs {
     #[command(flatten)]
     pub(crate) search: SearchArgs,
+    /// Sample about each basin that is no saddle for its local learning coefficient, at this inverse temperature of the loss (mean over features): the higher, the nearer to its limit, and the better chains stay [1e9 if no number is given]
+    #[arg(long, value_name = "BETA", num_args = 0..=1, default_missing_value = "1e9")]
+    pub(crate) learning_coefficients: Option<f64>,
     #[command(flatten)]
     pub(crate) common: CommonArgs,
     #[command(flatten)]

@@ -61,6 +61,31 @@ fn text_reports() {
 }
 
 #[test]
+fn learning_coefficients_of_a_pair() {
+    let folder = Folder::new();
+    let line = "optimum --n-features 2 --n-hidden 1 --feature-probability 0.5 --starts 2 --learning-coefficients 1e5";
+    let run = folder.run(line).succeeds();
+    assert!(run.stdout.contains("lambda"), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("sampling learning coefficients"),
+        "{}",
+        run.stderr
+    );
+    let json = folder
+        .run(&format!("{line} --json --quiet"))
+        .succeeds()
+        .json();
+    assert_eq!(json["inverse_temperature"], 1e5);
+    // Two weights and two biases, none of them flat.
+    let found = &json["basins"][0]["learning_coefficient"];
+    let number = |name: &str| found[name].as_f64().unwrap();
+    assert!(
+        (number("value") - 2.0).abs() < 5.0 * number("standard_error") + 0.01,
+        "{found}"
+    );
+}
+
+#[test]
 fn a_landscape() {
     let folder = Folder::new();
     let line = "landscape --n-features 2 --n-hidden 1 --feature-probability 0.3 --along importance:1 --from 0.1 --to 10 --starts 3 --anchors 3 --steps 10";
@@ -112,6 +137,8 @@ fn what_is_wrong_and_what_would_be_right() {
         .fails(2, &["0.5"]);
     optimum("--n-features 3 --n-hidden 1 --feature-probability 0.5 --importance 1,1")
         .fails(2, &["2", "3"]);
+    optimum("--n-features 2 --n-hidden 1 --feature-probability 0.5 --learning-coefficients=-1")
+        .fails(2, &["--learning-coefficients is -1"]);
     folder.write("w.safetensors", &safetensors(1, 2, &[1.0, -1.0]));
     let loss = |more: &str| folder.run(&format!("loss w.safetensors {more}"));
     loss("--feature-probability 0.5 --no-bias").fails(2, &["--features rows"]);

@@ -37,6 +37,7 @@ mod inspect;
 mod kept_directions;
 mod labels;
 mod landscape;
+mod learning_coefficients;
 mod samples;
 mod sampling;
 

@@ -17,6 +17,7 @@ use superposition_train::optimum::{
     Basin, CriticalPoint, Curvature, MinimizeOptions, MinimizeStop, Optimum, OptimumOptions,
     OptimumProgress, Symmetry, optimum,
 };
+use superposition_train::posterior::LearningCoefficient;
 
 use crate::{LabError, TOY_MIN_NORM, toy_polytope_options};
 
@@ -156,6 +157,9 @@ pub struct OptimumDocument {
     pub b: Option<Vec<f64>>,
     /// D of its features.
     pub feature_dimensionality: Option<Vec<f64>>,
+    /// The inverse temperature `$\beta$` of the learning coefficients, if they were asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub inverse_temperature: Option<f64>,
     /// All that was found, lowest first.
     pub basins: Vec<BasinSummary>,
     /// Whether it was interrupted; then it is what was found until then.
@@ -189,6 +193,9 @@ pub struct BasinSummary {
     pub critical_point: Option<CriticalPoint>,
     /// The spectrum of the Hessian of the mean loss.
     pub curvature: Option<Curvature>,
+    /// The local learning coefficient; none of saddles, and unless asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub learning_coefficient: Option<LearningCoefficient>,
     /// W, m rows of n.
     pub w: Vec<Vec<f64>>,
     /// The decoder's weights, of untied models.
@@ -251,6 +258,7 @@ pub fn find_optimum(
         w: best.map(|best| best.w.clone()),
         b: best.and_then(|best| best.b.clone()),
         feature_dimensionality: best.map(|best| best.feature_dimensionality.clone()),
+        inverse_temperature: None,
         basins,
         interrupted: found.interrupted,
     })
@@ -299,6 +307,7 @@ impl BasinSummary {
             stop: basin.lowest.stop,
             critical_point: basin.curvature.as_ref().map(|c| c.critical_point),
             curvature: basin.curvature.clone(),
+            learning_coefficient: None,
             w: rows(w),
             w_dec: (layout.w != layout.w_dec).then(|| rows(w_dec)),
             b: layout.b.clone().map(|b| x[b].to_vec()),

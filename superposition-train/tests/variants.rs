@@ -117,7 +117,7 @@ fn the_absolute_value_is_learned_with_a_relu_hidden_layer_alone() {
     let x = task
         .distribution
         .sample(20_000, &mut Stream::Evaluation.rng(1, 0, 0));
-    let y = Mat::from_fn(n, x.ncols(), |i, s| x[(i, s)].abs());
+    let y = Target::Absolute.of_samples(x.as_ref());
     let best = |hidden| {
         let config = config(n, 6)
             .with_hidden(hidden)
@@ -151,7 +151,7 @@ fn the_and_of_pairs_is_learned_where_there_is_room() {
         .distribution
         .sample(20_000, &mut Stream::Evaluation.rng(1, 0, 0));
     assert!((0..x.ncols()).all(|s| (0..n).all(|i| x[(i, s)] == 0.0 || x[(i, s)] == 1.0)));
-    let y = Mat::from_fn(n, x.ncols(), |i, s| x[(i, s)] * x[((i + 1) % n, s)]);
+    let y = Target::And.of_samples(x.as_ref());
     let best = |n_hidden| {
         let config = config(n, n_hidden)
             .with_hidden(Hidden::Relu)

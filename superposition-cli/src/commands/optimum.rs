@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use superposition_lab::model::{Bias, Coupling, Dimensions, FeatureProbability, ToyModelConfig};
 use superposition_lab::report::optimum_report;
+use superposition_lab::train::posterior::LearningCoefficientOptions;
 use superposition_lab::{OptimumRecipe, find_optimum};
 
 use crate::exact_args::{OptimumArgs, SearchArgs};
@@ -14,11 +15,21 @@ use crate::output::{print, print_json, terminal_style, to_json};
 use crate::progress::Progress;
 use crate::recipe_args::set;
 
+/// Into how many parts the progress of sampling is cut.
+const PARTS: usize = 1000;
+
 pub(crate) fn run(args: &OptimumArgs) -> Result<(), Failure> {
     let recipe = recipe(&args.search, args.search.probability.get()?)?;
     recipe
         .objective()
         .map_err(|error| Failure::Usage(error.into()))?;
+    if let Some(beta) = args.learning_coefficients
+        && !(beta.is_finite() && beta > 0.0)
+    {
+        return Err(Failure::Usage(anyhow::anyhow!(
+            "--learning-coefficients is {beta}: an inverse temperature is finite and greater than 0"
+        )));
+    }
     interrupt::listen()?;
     let progress = OnceLock::new();
     let shown = AtomicUsize::new(0);
@@ -37,7 +48,21 @@ pub(crate) fn run(args: &OptimumArgs) -> Result<(), Failure> {
     if let Some((progress, _)) = progress.get() {
         progress.finish();
     }
-    let found = found?;
+    let mut found = found?;
+    if let Some(beta) = args.learning_coefficients.filter(|_| !found.interrupted) {
+        let progress = Progress::new(0, PARTS, args.common.verbosity());
+        let shown = AtomicUsize::new(0);
+        let options = LearningCoefficientOptions::new(beta);
+        let with = found.with_learning_coefficients(&options, args.threads.get(), &|share| {
+            let part = (share * PARTS as f64) as usize;
+            if part > shown.fetch_max(part, Ordering::Relaxed) {
+                progress.show(part, || "sampling learning coefficients".to_owned());
+            }
+            interrupt::control_flow()
+        });
+        progress.finish();
+        found = with?;
+    }
     if found.interrupted {
         let what =
             "nothing was printed, as a search that is not complete may lack the lowest basin";

@@ -50,7 +50,7 @@ pub fn optimum_report(document: &OptimumDocument, style: &TextStyle) -> String {
         .first()
         .map_or(Vec::new(), |best| best.feature_norms.clone());
     summary.dimensionality = document.feature_dimensionality.clone().unwrap_or_default();
-    summary.tables.push(SummaryTable {
+    let mut found = SummaryTable {
         title: "What was found".to_owned(),
         headers: ["loss", "summed", "geometry", "starts", "what", "rank", "flat"]
             .map(str::to_owned)
@@ -59,7 +59,30 @@ pub fn optimum_report(document: &OptimumDocument, style: &TextStyle) -> String {
         note: "Equal up to rotation and permutation. starts: how many ended there. flat: directions in which the Hessian \
                vanishes, of which rotations explain the number after the slash."
             .to_owned(),
-    });
+    };
+    if let Some(beta) = document.inverse_temperature {
+        found.headers.push("lambda".to_owned());
+        for (row, basin) in found.rows.iter_mut().zip(&document.basins) {
+            row.push(match basin.learning_coefficient {
+                None => "-".to_owned(),
+                // Below the minimum, on average.
+                Some(found) if found.value < 0.0 => "left".to_owned(),
+                Some(found) => {
+                    format!(
+                        "{} +- {}",
+                        number(found.value),
+                        number(found.standard_error)
+                    )
+                }
+            });
+        }
+        found.note.push_str(&format!(
+            " lambda: the local learning coefficient, sampled at an inverse temperature of {beta:e}, with its standard error; \
+             half the rank where nothing is flatter than a square. left: chains found a way to lower losses, which a \
+             higher one closes."
+        ));
+    }
+    summary.tables.push(found);
     summary_report(&summary, style)
 }
 

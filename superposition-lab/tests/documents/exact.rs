@@ -12,6 +12,7 @@ use superposition_lab::model::{
 };
 use superposition_lab::report::{loss_report, optimum_report};
 use superposition_lab::train::optimum::{CriticalPoint, OptimumOptions};
+use superposition_lab::train::posterior::{LearningCoefficientOptions, PosteriorOptions};
 use superposition_lab::viz::{Charset, TextStyle};
 use superposition_lab::{
     LossOptions, OptimumDocument, OptimumRecipe, Orientation, Recipe, find_optimum, loss_of_file,
@@ -35,6 +36,52 @@ fn find(recipe: &OptimumRecipe) -> OptimumDocument {
 
 fn few(n_starts: usize) -> OptimumOptions {
     OptimumOptions::default().with_n_starts(n_starts)
+}
+
+#[test]
+fn learning_coefficients_are_half_the_rank_of_what_is_regular() {
+    let recipe = OptimumRecipe::new(model(3, 2))
+        .with_feature_probability(0.1)
+        .with_search(few(2));
+    let posterior = PosteriorOptions::default()
+        .with_n_burn_in(300)
+        .with_n_samples(600);
+    let options = LearningCoefficientOptions::new(1e8).with_posterior(posterior);
+    let threads = NonZeroUsize::new(2).unwrap();
+    let go_on = &|_| ControlFlow::Continue(());
+    let found = find(&recipe)
+        .with_learning_coefficients(&options, threads, go_on)
+        .unwrap();
+    validate(&serde_json::to_value(&found).unwrap());
+    let mut n_minima = 0;
+    for basin in &found.basins {
+        let Some(found) = basin.learning_coefficient else {
+            assert_eq!(basin.critical_point, Some(CriticalPoint::Saddle));
+            continue;
+        };
+        if basin.critical_point == Some(CriticalPoint::Minimum) {
+            n_minima += 1;
+            let half = 0.5 * basin.curvature.as_ref().unwrap().rank as f64;
+            let tolerance = 5.0 * found.standard_error + 0.02 * half;
+            assert!((found.value - half).abs() < tolerance, "{basin:?}");
+        }
+    }
+    assert!(n_minima > 0);
+    let report = optimum_report(&found, &TextStyle::default());
+    assert!(
+        report.contains("lambda") && report.contains("1e8"),
+        "{report}"
+    );
+    // The same on one thread, and stopped.
+    let alone = find(&recipe)
+        .with_learning_coefficients(&options, NonZeroUsize::MIN, go_on)
+        .unwrap();
+    let coefficient = |document: &OptimumDocument| document.basins[0].learning_coefficient;
+    assert_eq!(coefficient(&alone), coefficient(&found));
+    let stopped = find(&recipe)
+        .with_learning_coefficients(&options, threads, &|_| ControlFlow::Break(()))
+        .unwrap();
+    assert!(stopped.interrupted && !found.interrupted);
 }
 
 #[test]

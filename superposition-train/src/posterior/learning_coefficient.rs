@@ -62,6 +62,7 @@ impl LearningCoefficientOptions {
 
 /// An estimate of a local learning coefficient.
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct LearningCoefficient {
     /// `$\hat\lambda$`.

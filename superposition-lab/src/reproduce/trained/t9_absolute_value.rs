@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use superposition_analysis::faer::Mat;
 use superposition_analysis::{NeuronOptions, Neurons, neurons};
 use superposition_model::{
     Coupling, FeatureDistribution, FeatureProbability, Hidden, Importance, Initialization,
@@ -59,7 +58,7 @@ fn loss(model: &ToyModel, task: &Task) -> (f64, f64) {
         .map(|block| {
             let mut rng = Stream::Evaluation.rng(0, block, 0);
             let x = task.distribution.sample(N_TEST, &mut rng);
-            let y = Mat::from_fn(x.nrows(), x.ncols(), |i, s| x[(i, s)].abs());
+            let y = task.target.of_samples(x.as_ref());
             model.loss_against(x.as_ref(), y.as_ref(), &task.importance)
         })
         .collect();
