@@ -19,7 +19,8 @@ use crate::TrainError;
 #[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 #[non_exhaustive]
 pub enum Kernel {
-    /// AVX2 and FMA where the machine has them, else plain Rust. Not AVX-512, which has not been measured yet.
+    /// AVX-512F where the machine has it together with VBMI2 (Ice Lake, Zen 4 and later), else AVX2 and FMA where it has those, else
+    /// plain Rust.
     #[default]
     Auto,
     /// Plain Rust, for any machine.

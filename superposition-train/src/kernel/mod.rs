@@ -81,7 +81,7 @@ impl Instructions {
         match kernel {
             Kernel::Scalar => Ok(Self::Scalar),
             #[cfg(target_arch = "x86_64")]
-            Kernel::Auto => Ok(avx2::Avx2::detect().map_or(Self::Scalar, Self::Avx2)),
+            Kernel::Auto => Ok(Self::fastest()),
             #[cfg(target_arch = "x86_64")]
             Kernel::Avx2 => avx2::Avx2::detect().map(Self::Avx2).ok_or(missing),
             #[cfg(target_arch = "x86_64")]
@@ -90,6 +90,16 @@ impl Instructions {
             Kernel::Auto => Ok(Self::Scalar),
             #[cfg(not(target_arch = "x86_64"))]
             _ => Err(missing),
+        }
+    }
+
+    /// AVX-512 only from the generations on that have VBMI2 too: those before run slower while they use vectors of 512 bits.
+    #[cfg(target_arch = "x86_64")]
+    fn fastest() -> Self {
+        let avx2 = avx2::Avx2::detect().map_or(Self::Scalar, Self::Avx2);
+        match std::arch::is_x86_feature_detected!("avx512vbmi2") {
+            true => avx512::Avx512::detect().map_or(avx2, Self::Avx512),
+            false => avx2,
         }
     }
 

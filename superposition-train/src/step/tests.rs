@@ -243,6 +243,7 @@ impl Case {
                 (Kernel::Auto, 1),
                 (Kernel::Auto, 2),
                 (Kernel::Auto, 3),
+                (Kernel::Avx2, 1),
                 (Kernel::Avx512, 1),
             ] {
                 if Instructions::select(kernel).is_ok() {
