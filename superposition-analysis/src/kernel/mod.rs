@@ -1,10 +1,10 @@
 //! The inner loops of the pass over pairs: products of quantised directions, their extremes, and the dot product that decides.
 //!
 //! Directions are integers here, two components of 16 bits or four of 8 in a word of 32: an instruction multiplies all of a word and adds the products in pairs.
-//! On AVX2 that makes twice as many multiplications as f32, or four times as many, without rounding. Sums are exact integers, so any order of adding them gives the same.
+//! On AVX2 that makes twice as many multiplications as f32, or four times as many, without rounding; AVX-512 with VNNI has an instruction that does the second by itself. Sums are exact integers, so any order of adding them gives the same.
 //!
-//! Each function has one body of plain Rust, which is also compiled for AVX2, except the products, which have bodies of intrinsics there.
-//! This folder is the only place of the crate with unsafe code: calls into functions that are compiled for AVX2, made where the machine was found to have it, and the loads of vectors.
+//! Each function has one body of plain Rust, which is also compiled for AVX2, except the products and the search of a tile, which have bodies of intrinsics there, and for bytes on AVX-512.
+//! This folder is the only place of the crate with unsafe code: calls into functions that are compiled for AVX2 or AVX-512, made where the machine was found to have it, and the loads of vectors.
 #![allow(unsafe_code, reason = "vector intrinsics and the dispatch to them")]
 #![allow(
     clippy::needless_range_loop,
@@ -13,6 +13,8 @@
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod portable;
 
 #[cfg(test)]
@@ -96,7 +98,7 @@ impl Hit {
 }
 
 /// The products of the directions of some strips with those of some panels, `depth` lines of words each, at most [`SIDE`] directions on either side.
-/// The rest of the tile is left as it is, up to the next two panels of columns.
+/// The rest of the tile is left as it is, up to the next eight panels of columns.
 ///
 /// For every two panels, which stay in the first-level cache, all strips.
 pub(crate) fn multiply_words(
@@ -132,6 +134,11 @@ pub(crate) fn multiply_bytes(
         starts.len(),
         panels.len() / depth * depth.div_ceil(BYTE_BLOCK)
     );
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512_vnni() {
+        // SAFETY: the machine has AVX-512 and its instructions for products of bytes.
+        return unsafe { avx512::multiply_bytes(strips, panels, depth, tile) };
+    }
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the machine has AVX2.
@@ -191,6 +198,11 @@ pub(crate) fn find_hits(
     bounds: &Bounds,
     hits: &mut Vec<Hit>,
 ) {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512_vnni() {
+        // SAFETY: the machine has AVX-512.
+        return unsafe { avx512::find_hits(tile, row_scales, column_scales, bounds, hits) };
+    }
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the machine has AVX2.
@@ -256,4 +268,10 @@ pub(crate) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
 #[cfg(target_arch = "x86_64")]
 fn has_avx2() -> bool {
     std::arch::is_x86_feature_detected!("avx2")
+}
+
+#[cfg(target_arch = "x86_64")]
+fn has_avx512_vnni() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512vnni")
 }

@@ -24,7 +24,7 @@ fn bytes(random: u32) -> i32 {
     i32::from_le_bytes([0, 1, 2, 3].map(|k| byte(k) as u8))
 }
 
-const SHAPES: [(usize, usize, usize); 8] = [
+const SHAPES: [(usize, usize, usize); 10] = [
     (1, 1, 1),
     (2, 3, 5),
     (3, 2, 7),
@@ -33,6 +33,8 @@ const SHAPES: [(usize, usize, usize); 8] = [
     (5, 5, 257),
     (2, 7, 600),
     (2, 3, 31),
+    (24, 24, 130),
+    (7, 9, 300),
 ];
 
 #[test]
@@ -89,20 +91,47 @@ fn products_of_bytes_are_those_of_loops_on_every_path() {
                 start.0[lane] = (low & 0xffff) | (high << 16);
             }
         }
-        let (mut dispatched, mut plain) = (new_tile(), new_tile());
-        multiply_bytes(&strips, &columns, &starts, depth, &mut dispatched);
-        portable::multiply_bytes(&strips, &columns, depth, &mut plain);
+        let tiles = products_of_bytes(&strips, &columns, &starts, depth);
         for r in 0..SIDE {
             for c in 0..n_columns * PANEL {
                 let expected: i64 = (0..4 * depth)
                     .filter(|_| r < n_rows * PANEL)
                     .map(|k| component(&rows, depth, r, k) * component(&columns, depth, c, k))
                     .sum();
-                let found = [&dispatched, &plain].map(|tile| i64::from(tile[r][c]));
-                assert_eq!(found, [expected; 2], "{n_rows} {n_columns} {depth}");
+                for (path, tile) in &tiles {
+                    let found = i64::from(tile[r][c]);
+                    assert_eq!(found, expected, "{path}: {n_rows} {n_columns} {depth}");
+                }
             }
         }
     }
+}
+
+/// By every body that the machine can run.
+fn products_of_bytes(
+    strips: &[StripLine],
+    columns: &[PanelLine],
+    starts: &[PanelLine],
+    depth: usize,
+) -> Vec<(&'static str, Box<Tile>)> {
+    let mut tiles = vec![("dispatched", new_tile()), ("portable", new_tile())];
+    multiply_bytes(strips, columns, starts, depth, &mut tiles[0].1);
+    portable::multiply_bytes(strips, columns, depth, &mut tiles[1].1);
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        let mut tile = new_tile();
+        // SAFETY: the machine has AVX2.
+        unsafe { avx2::multiply_bytes(strips, columns, starts, depth, &mut tile) };
+        tiles.push(("avx2", tile));
+    }
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512_vnni() {
+        let mut tile = new_tile();
+        // SAFETY: the machine has AVX-512 and its instructions for products of bytes.
+        unsafe { avx512::multiply_bytes(strips, columns, depth, &mut tile) };
+        tiles.push(("avx512", tile));
+    }
+    tiles
 }
 
 #[test]
@@ -121,7 +150,7 @@ fn hits_are_those_of_loops_on_every_path() {
     let scaled = |r: usize, c: usize| tile[r][c] as f32 * scales[r] * scales[c];
     for n_rows in [1, 7, SIDE - 3] {
         let mut bounds = Bounds::new();
-        let mut found = [Vec::new(), Vec::new()];
+        let mut found = vec![Vec::new(), Vec::new()];
         find_hits(&tile, &scales[..n_rows], &scales, &bounds, &mut found[0]);
         assert_eq!(found[0], []);
         // One number is exactly a bound, of its row or of its column, from above or from below.
@@ -141,6 +170,14 @@ fn hits_are_those_of_loops_on_every_path() {
         }
         find_hits(&tile, &scales[..n_rows], &scales, &bounds, &mut found[0]);
         portable::find_hits(&tile, &scales[..n_rows], &scales, &bounds, &mut found[1]);
+        #[cfg(target_arch = "x86_64")]
+        if has_avx2() {
+            found.push(Vec::new());
+            // SAFETY: the machine has AVX2.
+            unsafe {
+                avx2::find_hits(&tile, &scales[..n_rows], &scales, &bounds, &mut found[2]);
+            }
+        }
         assert!(expected.contains(&Hit::new(0, 5, scaled(0, 5))));
         for found in found {
             assert_eq!(found, expected);

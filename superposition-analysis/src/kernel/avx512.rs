@@ -1,0 +1,160 @@
+//! The bodies for AVX-512 with its instructions for products of bytes.
+//!
+//! One of those multiplies 64 pairs of bytes and adds the products, in fours, to 16 sums of 32 bits: nothing overflows on the way, so
+//! the starts in 16 bits of the other bodies are not needed.
+
+use std::arch::x86_64::{
+    __m256i, __m512, __m512i, _CMP_GE_OQ, _CMP_LE_OQ, _mm256_load_si256, _mm512_add_epi32,
+    _mm512_castsi256_si512, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
+    _mm512_inserti64x4, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps, _mm512_min_ps,
+    _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
+    _mm512_storeu_si512, _mm512_sub_epi32,
+};
+
+use super::{Bounds, Hit, LARGEST_BYTE, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile};
+
+/// Directions in a vector: those of two panels.
+const LANES: usize = 2 * PANEL;
+/// Vectors that a strip is multiplied with at once: 24 sums, 4 columns and a row fill 29 of the 32 registers.
+const VECTORS: usize = 4;
+/// Lines that are multiplied before the next: the vectors of them fill 32 KiB of the first-level cache.
+const DEPTH: usize = 128;
+
+/// A line of eight panels.
+type Line = [__m512i; VECTORS];
+
+#[target_feature(enable = "avx512f,avx512vnni")]
+pub(super) fn multiply_bytes(
+    strips: &[StripLine],
+    panels: &[PanelLine],
+    depth: usize,
+    tile: &mut Tile,
+) {
+    let n_panels = panels.len() / depth;
+    let mut columns = [[_mm512_setzero_si512(); VECTORS]; DEPTH];
+    for first in (0..depth).step_by(DEPTH) {
+        let lines = first..depth.min(first + DEPTH);
+        for j in (0..n_panels).step_by(2 * VECTORS) {
+            for (k, line) in lines.clone().zip(&mut columns) {
+                for c in 0..VECTORS {
+                    // Past the last panel it is multiplied once more, into columns that nobody reads.
+                    let at = |p: usize| (j + 2 * c + p).min(n_panels - 1) * depth + k;
+                    line[c] = join(&panels[at(0)], &panels[at(1)]);
+                }
+            }
+            let columns = &columns[..lines.len()];
+            let starts = starts(columns);
+            for i in 0..strips.len() / depth {
+                let strip = &strips[i * depth + lines.start..i * depth + lines.end];
+                let sums = multiply_strip(strip, columns, starts);
+                put(sums, first > 0, tile, (i * STRIP, j * PANEL));
+            }
+        }
+    }
+}
+
+/// Minus [`LARGEST_BYTE`] times the sum of the components of each direction.
+#[target_feature(enable = "avx512f,avx512vnni")]
+#[inline]
+fn starts(columns: &[Line]) -> Line {
+    let largest = _mm512_set1_epi8(LARGEST_BYTE as i8);
+    let mut sums = [_mm512_setzero_si512(); VECTORS];
+    for line in columns {
+        for c in 0..VECTORS {
+            sums[c] = _mm512_dpbusd_epi32(sums[c], largest, line[c]);
+        }
+    }
+    for c in 0..VECTORS {
+        sums[c] = _mm512_sub_epi32(_mm512_setzero_si512(), sums[c]);
+    }
+    sums
+}
+
+#[target_feature(enable = "avx512f,avx512vnni")]
+#[inline]
+fn multiply_strip(strip: &[StripLine], columns: &[Line], starts: Line) -> [Line; STRIP] {
+    let n = strip.len();
+    let columns = &columns[..n];
+    let mut sums = [starts; STRIP];
+    for k in 0..n {
+        let line = columns[k];
+        for r in 0..STRIP {
+            let four = _mm512_set1_epi32(strip[k][r]);
+            for c in 0..VECTORS {
+                sums[r][c] = _mm512_dpbusd_epi32(sums[r][c], four, line[c]);
+            }
+        }
+    }
+    sums
+}
+
+/// Puts sums where they belong, or adds them to what is there.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn put(sums: [Line; STRIP], add: bool, tile: &mut Tile, (row, column): (usize, usize)) {
+    for r in 0..STRIP {
+        for c in 0..VECTORS {
+            let at = column + c * LANES;
+            let to = &mut tile[row + r][at..at + LANES];
+            let mut sum = sums[r][c];
+            if add {
+                // SAFETY: the slice holds sixteen integers.
+                let before = unsafe { _mm512_loadu_si512(to.as_ptr().cast::<__m512i>()) };
+                sum = _mm512_add_epi32(sum, before);
+            }
+            // SAFETY: the slice holds sixteen integers.
+            unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast::<__m512i>(), sum) };
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn join(low: &PanelLine, high: &PanelLine) -> __m512i {
+    // SAFETY: a line is eight integers, aligned to 32 bytes.
+    let [low, high] =
+        [low, high].map(|line| unsafe { _mm256_load_si256(line.0.as_ptr().cast::<__m256i>()) });
+    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+}
+
+#[target_feature(enable = "avx512f")]
+pub(super) fn find_hits(
+    tile: &Tile,
+    row_scales: &[f32],
+    column_scales: &[f32; SIDE],
+    bounds: &Bounds,
+    hits: &mut Vec<Hit>,
+) {
+    for (row, &row_scale) in row_scales.iter().enumerate() {
+        let scale = _mm512_set1_ps(row_scale);
+        let row_high = _mm512_set1_ps(bounds.row_high[row]);
+        let row_low = _mm512_set1_ps(bounds.row_low[row]);
+        for first in (0..SIDE).step_by(LANES) {
+            // SAFETY: a row of the tile holds sixteen integers from there on.
+            let products = unsafe {
+                _mm512_loadu_si512(tile[row][first..first + LANES].as_ptr().cast::<__m512i>())
+            };
+            let high = _mm512_min_ps(row_high, load_numbers(&bounds.column_high, first));
+            let low = _mm512_max_ps(row_low, load_numbers(&bounds.column_low, first));
+            let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(products), scale);
+            let value = _mm512_mul_ps(scaled, load_numbers(column_scales, first));
+            let is_high = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(value, high);
+            let is_low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(value, low);
+            let mut lanes = is_high | is_low;
+            while lanes != 0 {
+                let column = first + lanes.trailing_zeros() as usize;
+                lanes &= lanes - 1;
+                // In the order of the vectors, for the same bits.
+                let value = tile[row][column] as f32 * row_scale * column_scales[column];
+                hits.push(Hit::new(row, column, value));
+            }
+        }
+    }
+}
+
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn load_numbers(numbers: &[f32; SIDE], first: usize) -> __m512 {
+    // SAFETY: the slice holds sixteen numbers.
+    unsafe { _mm512_loadu_ps(numbers[first..first + LANES].as_ptr()) }
+}
