@@ -41,7 +41,7 @@ pub(crate) struct ReproduceArgs {
     /// The commit of the sources, for the page and the JSON document
     #[arg(long, value_name = "COMMIT")]
     pub(crate) commit: Option<String>,
-    /// Compute again what --out has, whatever version it is of, and replace the file of --page
+    /// Compute again what is asked for, whatever version of it --out has, and replace the file of --page
     #[arg(long)]
     pub(crate) force: bool,
     #[command(flatten)]

@@ -23,6 +23,17 @@ fn results_are_printed_kept_and_taken_again() {
     assert_eq!(document["commit"], "abc");
     assert!(document["rows"][0]["seconds"].is_number());
 
+    // Only what is asked for is taken again.
+    let forced = folder
+        .run("reproduce X3 --quick --out out --force")
+        .succeeds();
+    assert!(!forced.stderr.contains("finished already"));
+    let both = folder.run(line).succeeds();
+    for id in ["X3", "X4"] {
+        let finished = format!("{id} is finished already");
+        assert!(both.stderr.contains(&finished), "{id}: {}", both.stderr);
+    }
+
     folder
         .run("reproduce X3 --full --out out")
         .fails(1, &["quick preset", "X3.json", "--force"]);

@@ -208,17 +208,17 @@ fn a_folder_keeps_finished_rows_and_refuses_others() {
     let experiment = select(&["X3"]).unwrap()[0];
     let reproduced = experiment.reproduce(&context()).unwrap();
 
-    let folder = ResultFolder::open(&path, Preset::Quick, Overwrite::Refuse).unwrap();
+    let folder = ResultFolder::open(&path, Preset::Quick, &[], Overwrite::Refuse).unwrap();
     assert!(folder.finished("X3").is_none());
     folder.write(&reproduced).unwrap();
     for figure in &reproduced.figures {
         assert!(path.join(&figure.file).is_file());
     }
-    let again = ResultFolder::open(&path, Preset::Quick, Overwrite::Refuse).unwrap();
+    let again = ResultFolder::open(&path, Preset::Quick, &[], Overwrite::Refuse).unwrap();
     assert_eq!(again.finished("X3"), Some(&reproduced.row));
 
     // Another preset, version or definition is refused, and what is no row too.
-    let other = ResultFolder::open(&path, Preset::Full, Overwrite::Refuse).unwrap_err();
+    let other = ResultFolder::open(&path, Preset::Full, &[], Overwrite::Refuse).unwrap_err();
     assert!(other.to_string().contains("quick preset"), "{other}");
     let file = path.join("X3.json");
     let json = std::fs::read_to_string(&file).unwrap();
@@ -230,16 +230,20 @@ fn a_folder_keeps_finished_rows_and_refuses_others() {
     ] {
         assert!(json.contains(from), "{from}");
         std::fs::write(&file, json.replace(from, to)).unwrap();
-        let error = ResultFolder::open(&path, Preset::Quick, Overwrite::Refuse).unwrap_err();
+        let error = ResultFolder::open(&path, Preset::Quick, &[], Overwrite::Refuse).unwrap_err();
         assert!(error.to_string().contains(said), "{error}");
     }
-    // Asked for, they go, and nothing counts as finished.
-    let replaced = ResultFolder::open(&path, Preset::Quick, Overwrite::Replace).unwrap();
-    assert!(replaced.finished("X3").is_none() && !file.exists());
+    // To be replaced, those that are asked for go, and nothing counts as finished.
+    for (asked, goes) in [("X4", false), ("X3", true)] {
+        let replaced =
+            ResultFolder::open(&path, Preset::Quick, &[asked], Overwrite::Replace).unwrap();
+        assert!(replaced.finished("X3").is_none());
+        assert_eq!(!file.exists(), goes);
+    }
 
     // A folder of something else is not taken.
     let foreign = temporary.path().join("foreign");
     std::fs::create_dir(&foreign).unwrap();
     std::fs::write(foreign.join("thesis.tex"), "...").unwrap();
-    assert!(ResultFolder::open(&foreign, Preset::Quick, Overwrite::Refuse).is_err());
+    assert!(ResultFolder::open(&foreign, Preset::Quick, &[], Overwrite::Refuse).is_err());
 }

@@ -46,7 +46,11 @@ pub(crate) fn run(args: &ReproduceArgs) -> Result<(), Failure> {
         check_writable(path, overwrite)?;
     }
     let folder = match &args.out {
-        Some(path) => Some(ResultFolder::open(path, preset, overwrite(args.force))?),
+        Some(path) => {
+            let asked: Vec<&str> = selected.iter().map(|e| e.definition.id).collect();
+            let overwrite = overwrite(args.force);
+            Some(ResultFolder::open(path, preset, &asked, overwrite)?)
+        }
         None => None,
     };
     interrupt::listen()?;

@@ -21,8 +21,8 @@ pub struct ResultFolder {
 impl ResultFolder {
     /// Takes a folder of finished rows, an empty one, or creates one.
     ///
-    /// With [`Overwrite::Replace`] no row counts as finished, what another version left of the rows is removed, and
-    /// other files stay.
+    /// With [`Overwrite::Replace`] no row counts as finished; those of the ids `asked` for are removed, whatever version left
+    /// them, and other files stay.
     ///
     /// # Errors
     /// [`LabError::OtherResults`] if it holds rows of another version, another preset or other definitions, and they
@@ -30,6 +30,7 @@ impl ResultFolder {
     pub fn open(
         path: impl AsRef<Path>,
         preset: Preset,
+        asked: &[&str],
         overwrite: Overwrite,
     ) -> Result<Self, LabError> {
         let path = path.as_ref();
@@ -46,7 +47,10 @@ impl ResultFolder {
             };
             found = true;
             if overwrite == Overwrite::Replace {
-                fs::remove_file(&file).map_err(|error| LabError::other_results(&file, error))?;
+                if asked.contains(&experiment.definition.id) {
+                    fs::remove_file(&file)
+                        .map_err(|error| LabError::other_results(&file, error))?;
+                }
                 continue;
             }
             let row = row_of(&text, preset)
