@@ -3,7 +3,7 @@
 use crate::directions::Directions;
 use crate::parallel::{block_range, map_blocks};
 use crate::report::checked_directions;
-use crate::weighted_frame::{Unit, WeightedFrame};
+use crate::weighted_frame::{Request, off_diagonal_sums};
 use crate::{AnalysisError, AnalysisOptions, Real};
 use faer::MatRef;
 
@@ -279,8 +279,8 @@ fn independent<T: Real>(
     threads: usize,
 ) -> ActivityInterference {
     let roots: Vec<f64> = rates.iter().map(|p| p.sqrt()).collect();
-    let frame = WeightedFrame::new(directions, &roots, &roots, threads);
-    by_rates(frame.off_diagonal_sums(Unit::Weights), &rates, weighting)
+    let sums = off_diagonal_sums(directions, Request::of(&roots), threads);
+    by_rates(sums, &rates, weighting)
 }
 
 /// From the sums of cos^2 over the others weighted by their rates.
@@ -359,8 +359,7 @@ fn sums_within<T: Real>(directions: &Directions<'_, T>, features: &[usize]) -> V
     }
     let ones = vec![1.0; features.len()];
     let units = directions.gather(features);
-    WeightedFrame::new(&Directions::new(units.as_ref(), 1), &ones, &ones, 1)
-        .off_diagonal_sums(Unit::Weights)
+    off_diagonal_sums(&Directions::new(units.as_ref(), 1), Request::of(&ones), 1)
 }
 
 impl ActivityInterference {

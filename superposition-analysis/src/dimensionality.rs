@@ -2,7 +2,7 @@
 
 use crate::Real;
 use crate::directions::{Directions, Lengths, write_into};
-use crate::weighted_frame::{Unit, WeightedFrame};
+use crate::weighted_frame::{Request, Unit, Weights, off_diagonal_sums};
 use faer::MatRef;
 
 /// The dimensionality of every feature, the share of a hidden dimension that it has for itself:
@@ -34,7 +34,8 @@ use faer::MatRef;
 #[must_use]
 pub fn feature_dimensionality<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
     let directions = Directions::new(w, 1);
-    dimensionality_of(&directions, &directions.frame(1))
+    let others = off_diagonal_sums(&directions, Request::of_others(&directions.lengths), 1);
+    dimensionality_of(&others, &directions.lengths.norms)
 }
 
 /// As [`feature_dimensionality`], into a slice of the caller's with a place for each of the n features.
@@ -46,19 +47,8 @@ pub fn feature_dimensionality_into<T: Real>(w: MatRef<'_, T>, dimensionality: &m
     write_into(dimensionality, feature_dimensionality(w));
 }
 
-/// As [`feature_dimensionality`], from a frame weighted with the norms.
-pub(crate) fn dimensionality_of<T: Real>(
-    directions: &Directions<'_, T>,
-    frame: &WeightedFrame<'_, T>,
-) -> Vec<f64> {
-    from_others(
-        &frame.off_diagonal_sums(Unit::Own),
-        &directions.lengths.norms,
-    )
-}
-
 /// From what the others activate of each feature, in units of its own square, and the norms.
-pub(crate) fn from_others(others: &[f64], norms: &[f64]) -> Vec<f64> {
+pub(crate) fn dimensionality_of(others: &[f64], norms: &[f64]) -> Vec<f64> {
     // With the own term taken as exactly 1, rounding cannot lift D_i above 1.
     others
         .iter()
@@ -73,10 +63,16 @@ pub(crate) fn from_others(others: &[f64], norms: &[f64]) -> Vec<f64> {
         .collect()
 }
 
-impl<T: Real> Directions<'_, T> {
-    /// The frame of W itself, up to the common power of two.
-    pub(crate) fn frame(&self, threads: usize) -> WeightedFrame<'_, T> {
-        WeightedFrame::new(self, &self.lengths.relative, &self.lengths.norms, threads)
+impl<'a> Request<'a> {
+    /// What the others activate of each feature, in units of its own square.
+    pub(crate) fn of_others(lengths: &'a Lengths) -> Self {
+        Self {
+            weights: Weights {
+                scaled: &lengths.relative,
+                unscaled: &lengths.norms,
+            },
+            unit: Unit::Own,
+        }
     }
 }
 
@@ -141,11 +137,14 @@ pub(crate) fn dimensions_per_feature_of(lengths: &Lengths, n_hidden: usize) -> O
 #[must_use]
 pub fn feature_superposition<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
     let directions = Directions::new(w, 1);
-    directions
-        .frame(1)
-        .off_diagonal_sums(Unit::Weights)
+    let lengths = &directions.lengths;
+    let request = Request {
+        unit: Unit::Weights,
+        ..Request::of_others(lengths)
+    };
+    off_diagonal_sums(&directions, request, 1)
         .iter()
-        .map(|&sum| directions.lengths.rescale(sum, 2))
+        .map(|&sum| lengths.rescale(sum, 2))
         .collect()
 }
 

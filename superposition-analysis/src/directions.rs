@@ -1,9 +1,11 @@
 //! Norms, unit directions, and the columns of W as everything else computes with them.
 
-use crate::Real;
-use crate::kernel::dot;
+use crate::kernel::{dot, largest};
 use crate::parallel::{block_range, map_blocks};
+use crate::products::Block;
+use crate::{Real, from_columns};
 use faer::{Mat, MatMut, MatRef};
+use std::ops::Range;
 
 /// Columns whose largest elements have exponents within this of 0 are taken as they are: their squares, and the products of two of those, neither overflow nor underflow.
 const SAFE_EXPONENT: i32 = 200;
@@ -105,6 +107,18 @@ impl<T: Real> Columns<'_, T> {
         }
     }
 
+    /// A range of the columns.
+    fn range(&self, columns: Range<usize>) -> MatRef<'_, T> {
+        match self {
+            Self::Borrowed(w) => w.subcols(columns.start, columns.len()),
+            Self::Owned { values, n_hidden } => from_columns(
+                &values[columns.start * n_hidden..columns.end * n_hidden],
+                *n_hidden,
+                columns.len(),
+            ),
+        }
+    }
+
     fn squares(&self, n: usize, threads: usize) -> Vec<f64> {
         map_blocks(threads, n.div_ceil(BLOCK), |block| {
             block_range(block, BLOCK, n)
@@ -118,24 +132,35 @@ impl<T: Real> Columns<'_, T> {
 impl<'a, T: Real> Directions<'a, T> {
     pub(crate) fn new(w: MatRef<'a, T>, threads: usize) -> Self {
         let (_, n) = w.shape();
-        let exponents: Vec<i32> = map_blocks(threads, n.div_ceil(BLOCK), |block| {
+        // Most often the columns are slices that need no scaling, and are measured while they are in the cache.
+        let measured = map_blocks(threads, n.div_ceil(BLOCK), |block| {
             block_range(block, BLOCK, n)
-                .map(|j| exponent_of(w.col(j).iter().copied()))
+                .map(|j| match w.col(j).try_as_col_major() {
+                    Some(column) => {
+                        let column = column.as_slice();
+                        (unsafe_exponent(largest(column)), dot(column, column))
+                    }
+                    None => {
+                        let sizes = w.col(j).iter().map(|x| x.to_f64().abs());
+                        (unsafe_exponent(sizes.fold(0.0, f64::max)), f64::NAN)
+                    }
+                })
                 .collect::<Vec<_>>()
-        })
-        .concat();
-        let exponents: Vec<i32> = exponents.into_iter().map(unsafe_exponent).collect();
-        let columns = if w.row_stride() == 1 && exponents.iter().all(|&e| e == 0) {
-            Columns::Borrowed(w)
-        } else {
-            let mut values = Vec::with_capacity(w.nrows() * n);
-            for (j, exponent) in exponents.iter().enumerate() {
-                values.extend(w.col(j).iter().map(|x| x.times_power(-exponent)));
-            }
-            Columns::Owned {
-                values,
-                n_hidden: w.nrows(),
-            }
+        });
+        let (exponents, squares): (Vec<i32>, Vec<f64>) = measured.into_iter().flatten().unzip();
+        if w.row_stride() == 1 && exponents.iter().all(|&e| e == 0) {
+            return Self {
+                lengths: Lengths::new(squares, &exponents),
+                columns: Columns::Borrowed(w),
+            };
+        }
+        let mut values = Vec::with_capacity(w.nrows() * n);
+        for (j, exponent) in exponents.iter().enumerate() {
+            values.extend(w.col(j).iter().map(|x| x.times_power(-exponent)));
+        }
+        let columns = Columns::Owned {
+            values,
+            n_hidden: w.nrows(),
         };
         Self {
             lengths: Lengths::new(columns.squares(n, threads), &exponents),
@@ -186,6 +211,12 @@ impl<'a, T: Real> Directions<'a, T> {
             let unit = column_mut(units.as_mut(), a);
             copy_unit(self.column(j), self.lengths.of(j), unit);
         }
+    }
+
+    /// The unit directions of a range of features, for products.
+    pub(crate) fn units_of(&self, features: Range<usize>) -> Block<'_, T> {
+        let squares = &self.lengths.squares[features.clone()];
+        Block::units(self.columns.range(features), squares)
     }
 
     /// All unit directions, m x n.
@@ -246,19 +277,13 @@ impl Units {
     }
 }
 
-/// The exponent of the largest element; 0 for a column of zeros or one that is not finite.
-fn exponent_of<T: Real>(column: impl Iterator<Item = T>) -> i32 {
+/// The exponent of a column that has to be scaled, from its largest element; 0 for any other, one that is not finite among them.
+fn unsafe_exponent(largest: f64) -> i32 {
     // A NaN is not larger: it reaches the norm through the sum of squares.
-    let largest = column.fold(0.0_f64, |largest, x| largest.max(x.to_f64().abs()));
-    if largest > 0.0 && largest.is_finite() {
-        libm::ilogb(largest)
-    } else {
-        0
+    if largest == 0.0 || !largest.is_finite() {
+        return 0;
     }
-}
-
-/// The exponent of a column that has to be scaled, 0 for any other.
-fn unsafe_exponent(exponent: i32) -> i32 {
+    let exponent = libm::ilogb(largest);
     if exponent.abs() <= SAFE_EXPONENT {
         0
     } else {
@@ -277,7 +302,7 @@ pub(crate) fn scale_extremes<T: Real>(
         columns()
             .skip(block * BLOCK)
             .take(BLOCK)
-            .map(|column| unsafe_exponent(exponent_of(column.iter().copied())))
+            .map(|column| unsafe_exponent(largest(column)))
             .collect::<Vec<_>>()
     })
     .concat();

@@ -2,7 +2,7 @@
 
 use crate::Real;
 use crate::directions::{Directions, Lengths};
-use crate::weighted_frame::operator;
+use crate::weighted_frame::{Request, WeightedFrames, operator};
 use faer::{Mat, MatRef};
 
 /// The frame operator: `$F = W W^T = \sum_i W_i W_i^T$`, m x m, accumulated in f64.
@@ -44,7 +44,7 @@ pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
     let directions = Directions::new(w, 1);
     directions
         .lengths
-        .rescale(directions.frame(1).potential(), 4)
+        .rescale(frame_of(&directions).potential(), 4)
 }
 
 /// The frame potential over its smallest possible value: `$m \lVert F \rVert_F^2 / (\operatorname{tr} F)^2$`, from 1 (a tight frame) to m (all features in one direction).
@@ -61,8 +61,17 @@ pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
 #[must_use]
 pub fn tightness<T: Real>(w: MatRef<'_, T>) -> Option<f64> {
     let directions = Directions::new(w, 1);
-    let potential = directions.frame(1).potential();
+    let potential = frame_of(&directions).potential();
     tightness_of(&directions.lengths, w.nrows(), potential)
+}
+
+/// The frame of W itself, up to the common power of two.
+fn frame_of<'a, T: Real>(directions: &'a Directions<'_, T>) -> WeightedFrames<'a, T> {
+    WeightedFrames::new(
+        directions,
+        vec![Request::of(&directions.lengths.relative)],
+        1,
+    )
 }
 
 /// As [`tightness`], from the potential of the frame as [`Lengths`] scale it.

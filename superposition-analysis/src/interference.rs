@@ -3,7 +3,7 @@
 use crate::Real;
 use crate::directions::{Directions, write_into};
 use crate::linalg::product;
-use crate::weighted_frame::{Unit, WeightedFrame};
+use crate::weighted_frame::{Request, off_diagonal_sums};
 use faer::{Mat, MatRef};
 
 /// The cosine between every two features: `$\hat W_i \cdot \hat W_j$`, n x n.
@@ -100,8 +100,8 @@ pub(crate) fn interference_of<T: Real>(
     count: usize,
     threads: usize,
 ) -> Vec<f64> {
-    let frame = WeightedFrame::new(directions, weights, weights, threads);
-    mean_over_others(frame.off_diagonal_sums(Unit::Weights), weights, count)
+    let sums = off_diagonal_sums(directions, Request::of(weights), threads);
+    mean_over_others(sums, weights, count)
 }
 
 /// From the sums over the other features of weight one.

@@ -27,6 +27,7 @@ mod null;
 mod pairs;
 mod parallel;
 mod polytope;
+mod products;
 mod quantized;
 mod random;
 mod report;

@@ -16,7 +16,7 @@ use crate::band::Band;
 use crate::best::{Best, Extreme, Side};
 use crate::coherence::PairCosine;
 use crate::directions::Directions;
-use crate::kernel::{Bounds, Hit, SIDE, STRIP, StripLine, Tile, find_hits, new_tile};
+use crate::kernel::{Bounds, Hit, Rows, SIDE, Tile, find_hits, new_tile};
 use crate::parallel::{block_range, fold_blocks_observed};
 use crate::quantized::{Precision, closer_margin, margin};
 use crate::union_find::UnionFind;
@@ -151,7 +151,7 @@ impl PairsSoFar {
                 let tile_rows = block_range(*i, SIDE, n_rows);
                 rows.1
                     .quantized
-                    .copy_strips(tile_rows.clone(), &mut found.strips);
+                    .copy_rows(tile_rows.clone(), &mut found.rows);
                 for j in tiles.clone() {
                     pass.visit_tile(found, tile_rows.clone(), block_range(j, SIDE, n_columns));
                 }
@@ -257,7 +257,7 @@ struct Found {
     nearest: Best,
     most_opposed: Best,
     graph: Graph,
-    strips: Vec<StripLine>,
+    rows: Rows,
     tile: Box<Tile>,
     bounds: Bounds,
     hits: Vec<Hit>,
@@ -293,7 +293,7 @@ impl Found {
             nearest: before.nearest.cut(members.clone()),
             most_opposed: before.most_opposed.cut(members),
             graph: Graph::new(n),
-            strips: pass.rows.1.quantized.new_strips(),
+            rows: pass.rows.1.quantized.new_rows(),
             tile: new_tile(),
             bounds: Bounds::new(),
             hits: Vec::new(),
@@ -322,8 +322,10 @@ impl<T: Real> Pass<'_, T> {
     /// One tile: rows `rows` and columns `columns` of the matrix of cosines, which are equal for a tile on the diagonal.
     fn visit_tile(&self, found: &mut Found, rows: Range<usize>, columns: Range<usize>) {
         let (row_quantized, column_quantized) = (&self.rows.1.quantized, &self.columns.1.quantized);
-        let strips = &found.strips[..rows.len().div_ceil(STRIP) * row_quantized.depth()];
-        column_quantized.multiply(columns.clone(), strips, &mut found.tile);
+        let Found {
+            rows: own, tile, ..
+        } = found;
+        column_quantized.multiply(columns.clone(), own, rows.len(), tile);
         let is_diagonal = self.is_one_band && rows == columns;
         let residuals = (
             row_quantized.largest_residual(rows.clone()),

@@ -2,8 +2,8 @@
 
 use std::convert::Infallible;
 use std::ops::ControlFlow;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::thread;
 
 /// Calls `work(state, block)` once for every block in `0..n_blocks`, each thread with a state of its own, and returns the states.
@@ -97,6 +97,28 @@ pub(crate) fn map_blocks_with<M: Send, R: Send>(
     let mut results: Vec<(usize, R)> = states.into_iter().flat_map(|state| state.1).collect();
     results.sort_by_key(|&(block, _)| block);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Gives the values `work(memory, block)` for the blocks `0..n_blocks` to `take` in order, each thread with memory of its own.
+///
+/// A thread waits with its value until those before it are taken: there are never more of them than threads.
+pub(crate) fn fold_in_order<M: Send, R: Send>(
+    threads: usize,
+    n_blocks: usize,
+    new_memory: impl Fn() -> M + Sync,
+    work: impl Fn(&mut M, usize) -> R + Sync,
+    take: impl FnMut(usize, R) + Send,
+) {
+    let (line, turn) = (Mutex::new((0, take)), Condvar::new());
+    let next_of = || line.lock().expect("taking a value does not panic");
+    fold_blocks(threads, n_blocks, new_memory, |memory, block| {
+        let result = work(memory, block);
+        let waiting = turn.wait_while(next_of(), |(next, _)| *next < block);
+        let mut line = waiting.expect("taking a value does not panic");
+        (line.1)(block, result);
+        line.0 += 1;
+        turn.notify_all();
+    });
 }
 
 /// Calls `work(item)` once for every item.

@@ -5,9 +5,8 @@ use std::ops::Range;
 use crate::Real;
 use crate::directions::Directions;
 use crate::kernel::{
-    BYTE_BLOCK, ByteLimits, LARGEST_BYTE, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile,
-    byte_limits, bytes_to_strips, dot_words, multiply_bytes, multiply_words, round_into,
-    words_to_strips,
+    BYTE_BLOCK, ByteLimits, PANEL, PanelLine, Rows, SIDE, Tile, byte_limits, byte_range,
+    depth_of_bytes, dot_words, multiply_bytes, multiply_words, round_into,
 };
 use crate::parallel::for_each;
 
@@ -17,8 +16,6 @@ use crate::parallel::for_each;
 const WORD_SCALE: f64 = 32_767.0;
 /// The most dimensions for which the bound above holds, with room.
 const MAX_DIMENSIONS: usize = 1 << 28;
-/// The norm of what one sum of 16 bits takes of a direction in bytes: the square is just below 2^15, so that by Cauchy and Schwarz no such sum overflows.
-const LARGEST_PART: f64 = 181.0;
 /// Features of which [`Precision::of`] measures the residuals.
 const SAMPLED: usize = 512;
 /// For the rounding of a product to f32 and its two scales, and of the comparison with a bound: a few units of 2^-24.
@@ -52,14 +49,6 @@ impl Precision {
             Self::Bytes
         } else {
             Self::Words
-        }
-    }
-
-    /// Components of a direction in one line of a panel.
-    fn components(self) -> usize {
-        match self {
-            Self::Bytes => 4,
-            Self::Words => 2,
         }
     }
 
@@ -120,38 +109,40 @@ impl Quantized {
             m <= MAX_DIMENSIONS,
             "{m} dimensions; at most {MAX_DIMENSIONS}"
         );
-        let depth = m.div_ceil(precision.components()).max(1);
+        let depth = match precision {
+            Precision::Bytes => depth_of_bytes(m),
+            Precision::Words => m.div_ceil(2).max(1),
+        };
         let n_panels = features.len().div_ceil(PANEL);
         let mut lines = vec![PanelLine::default(); n_panels * depth];
         let mut roundings = vec![Rounding::default(); n_panels * PANEL];
-        let panels = lines.chunks_mut(depth).zip(roundings.chunks_mut(PANEL));
-        for_each(
-            threads,
-            panels.zip(features.chunks(PANEL)),
-            |((lines, roundings), features)| {
-                let mut rounded = vec![0; m];
-                for (lane, &feature) in features.iter().enumerate() {
-                    roundings[lane] = precision.round(directions, feature, &mut rounded);
-                    for (four, line) in rounded.chunks(precision.components()).zip(&mut *lines) {
-                        line.0[lane] = packed(four, precision);
-                    }
-                }
-            },
-        );
         let mut words = match precision {
             Precision::Bytes => vec![0; features.len() * m],
             Precision::Words => Vec::new(),
         };
+        let mut words_of_panels = words.chunks_mut((PANEL * m).max(1));
+        let panels = lines.chunks_mut(depth).zip(roundings.chunks_mut(PANEL));
+        let panels = panels.zip(features.chunks(PANEL)).map(|panel| {
+            // None for words, whose lines say all.
+            (panel, words_of_panels.next().unwrap_or_default())
+        });
         for_each(
             threads,
-            words.chunks_mut(m.max(1)).zip(features),
-            |(words, &feature)| {
-                Precision::Words.round(directions, feature, words);
+            panels,
+            |(((lines, roundings), features), words)| {
+                let mut rounded = vec![0; m];
+                for (lane, &feature) in features.iter().enumerate() {
+                    roundings[lane] = precision.round(directions, feature, &mut rounded);
+                    put_components(&rounded, precision, lane, lines);
+                    if let Some(words) = words.get_mut(lane * m..(lane + 1) * m) {
+                        Precision::Words.round(directions, feature, words);
+                    }
+                }
             },
         );
         let starts = match precision {
-            Precision::Bytes => starts(&lines, depth, threads),
-            Precision::Words => Vec::new(),
+            Precision::Bytes if byte_range().has_starts => starts(&lines, depth, threads),
+            _ => Vec::new(),
         };
         Self {
             precision,
@@ -164,39 +155,43 @@ impl Quantized {
         }
     }
 
-    pub(crate) fn depth(&self) -> usize {
-        self.depth
-    }
-
     /// The panels of a range of directions that starts at a panel.
     fn panels(&self, range: Range<usize>) -> &[PanelLine] {
         &self.lines[of_panels(range, self.depth)]
     }
 
-    /// The products of directions in strips, of the same precision, with a range of these that starts at a panel.
-    pub(crate) fn multiply(&self, range: Range<usize>, strips: &[StripLine], tile: &mut Tile) {
+    /// The products of the first `n_rows` of some rows, of the same precision, with a range of these directions that starts at a panel.
+    pub(crate) fn multiply(
+        &self,
+        range: Range<usize>,
+        rows: &Rows,
+        n_rows: usize,
+        tile: &mut Tile,
+    ) {
         let panels = self.panels(range.clone());
         match self.precision {
             Precision::Bytes => {
-                let starts = &self.starts[of_panels(range, self.depth.div_ceil(BYTE_BLOCK))];
-                multiply_bytes(strips, panels, starts, self.depth, tile);
+                let starts = match self.starts[..] {
+                    [] => &[],
+                    _ => &self.starts[of_panels(range, self.depth.div_ceil(BYTE_BLOCK))],
+                };
+                multiply_bytes(rows, n_rows, panels, starts, self.depth, tile);
             }
-            Precision::Words => multiply_words(strips, panels, self.depth, tile),
+            Precision::Words => multiply_words(rows, n_rows, panels, self.depth, tile),
         }
     }
 
-    /// Memory for [`Quantized::copy_strips`].
-    pub(crate) fn new_strips(&self) -> Vec<StripLine> {
-        vec![[0; STRIP]; SIDE / STRIP * self.depth]
+    /// Memory for [`Quantized::copy_rows`].
+    pub(crate) fn new_rows(&self) -> Rows {
+        match self.precision {
+            Precision::Bytes => Rows::of_bytes(self.depth),
+            Precision::Words => Rows::of_words(self.depth),
+        }
     }
 
     /// The directions of a range that starts at a panel as rows of a tile.
-    pub(crate) fn copy_strips(&self, range: Range<usize>, strips: &mut [StripLine]) {
-        let panels = self.panels(range);
-        match self.precision {
-            Precision::Bytes => bytes_to_strips(panels, self.depth, strips),
-            Precision::Words => words_to_strips(panels, self.depth, strips),
-        }
+    pub(crate) fn copy_rows(&self, range: Range<usize>, rows: &mut Rows) {
+        rows.copy(self.panels(range), self.depth);
     }
 
     /// The scales of at most [`SIDE`] directions, inverted; NaN after the last.
@@ -245,12 +240,13 @@ fn of_panels(range: Range<usize>, depth: usize) -> Range<usize> {
     range.start / PANEL * depth..range.end.div_ceil(PANEL) * depth
 }
 
-/// The largest scale at which no component of a unit direction exceeds [`LARGEST_BYTE`] and no part that goes into one sum exceeds [`LARGEST_PART`].
+/// The largest scale at which no component of a unit direction and no part that goes into one sum is larger than [`byte_range`] says.
 fn byte_scale(limits: ByteLimits, length: f64) -> f64 {
+    let range = byte_range();
     // Rounding adds at most half to each component of a part.
     let added = (2.0 * BYTE_BLOCK as f64).sqrt() / 2.0;
-    let by_part = (LARGEST_PART - added) / (limits.part / length);
-    let by_component = f64::from(LARGEST_BYTE) / (limits.component / length);
+    let by_part = (range.part - added) / (limits.part / length);
+    let by_component = range.component / (limits.component / length);
     by_component.min(by_part)
 }
 
@@ -259,21 +255,35 @@ fn slack(n_hidden: usize) -> f64 {
     4.0 * f64::EPSILON * n_hidden as f64 + ROUNDING
 }
 
-/// The components of one direction in a line, the first in the lowest bits.
-fn packed(components: &[i16], precision: Precision) -> i32 {
-    let (bits, mask) = match precision {
-        Precision::Bytes => (8, 0xff),
-        Precision::Words => (16, 0xffff),
-    };
-    let numbered = components.iter().enumerate();
-    numbered.fold(0, |word, (k, &q)| {
-        word | ((i32::from(q) & mask) << (bits * k))
-    })
+/// Puts the components of a direction into its lane of the lines of a panel, the first in the lowest bits of each word.
+fn put_components(rounded: &[i16], precision: Precision, lane: usize, lines: &mut [PanelLine]) {
+    match precision {
+        Precision::Bytes => {
+            let (fours, rest) = rounded.as_chunks::<4>();
+            for (line, four) in lines.iter_mut().zip(fours) {
+                line.0[lane] = i32::from_le_bytes(four.map(|q| q as u8));
+            }
+            if !rest.is_empty() {
+                let mut four = [0; 4];
+                for (byte, &q) in four.iter_mut().zip(rest) {
+                    *byte = q as u8;
+                }
+                lines[fours.len()].0[lane] = i32::from_le_bytes(four);
+            }
+        }
+        Precision::Words => {
+            for (line, pair) in lines.iter_mut().zip(rounded.chunks(2)) {
+                let second = pair.get(1).copied().unwrap_or(0);
+                line.0[lane] = i32::from(pair[0]) & 0xffff | i32::from(second) << 16;
+            }
+        }
+    }
 }
 
-/// For every block of lines, and of each direction by the two sums that it goes into, minus [`LARGEST_BYTE`] times the sum of its components, modulo 2^16.
+/// For every block of lines, and of each direction by the two sums that it goes into, minus what is added to rows times the sum of its components, modulo 2^16.
 fn starts(lines: &[PanelLine], depth: usize, threads: usize) -> Vec<PanelLine> {
     let n_blocks = depth.div_ceil(BYTE_BLOCK);
+    let added = -i32::from(byte_range().added);
     let mut starts = vec![PanelLine::default(); lines.len() / depth * n_blocks];
     let panels = starts.chunks_mut(n_blocks).zip(lines.chunks(depth));
     for_each(threads, panels, |(starts, lines)| {
@@ -285,7 +295,7 @@ fn starts(lines: &[PanelLine], depth: usize, threads: usize) -> Vec<PanelLine> {
                     sums[0] += bytes[0] + bytes[1];
                     sums[1] += bytes[2] + bytes[3];
                 }
-                let [low, high] = sums.map(|sum| (-LARGEST_BYTE * sum) & 0xffff);
+                let [low, high] = sums.map(|sum| (added * sum) & 0xffff);
                 start.0[lane] = low | (high << 16);
             }
         }
@@ -308,10 +318,10 @@ mod tests {
         let directions = Directions::new(w, 1);
         let features: Vec<usize> = (0..n).collect();
         let quantized = Quantized::new(&directions, &features, precision, 2);
-        let mut strips = quantized.new_strips();
-        quantized.copy_strips(0..n, &mut strips);
+        let mut rows = quantized.new_rows();
+        quantized.copy_rows(0..n, &mut rows);
         let mut tile = new_tile();
-        quantized.multiply(0..n, &strips, &mut tile);
+        quantized.multiply(0..n, &rows, n, &mut tile);
         let scales = quantized.inverse_scales(0..n);
         let mut largest = 0.0_f64;
         for i in 0..n {

@@ -5,9 +5,10 @@ use crate::coherence::{PairCosine, RepresentedPairs};
 use crate::dimensionality::{dimensionality_of, dimensions_per_feature_of};
 use crate::directions::{Directions, Lengths};
 use crate::frame::tightness_of;
-use crate::interference::{interference_of, mean, mean_interference_tight, welch_bound};
+use crate::interference::{mean, mean_interference_tight, mean_over_others, welch_bound};
 use crate::neighbors::Neighbors;
 use crate::pairs::PairSearch;
+use crate::weighted_frame::{Request, WeightedFrames};
 use crate::{AnalysisError, Real, check_finite};
 use faer::MatRef;
 
@@ -323,8 +324,16 @@ pub(crate) fn checked_directions<'a, T: Real>(
 ) -> Result<Directions<'a, T>, AnalysisError> {
     options.validate()?;
     check_not_empty(w.shape())?;
-    check_finite(w)?;
-    Ok(Directions::new(w, options.threads))
+    let directions = Directions::new(w, options.threads);
+    if directions
+        .lengths
+        .squares()
+        .iter()
+        .any(|square| !square.is_finite())
+    {
+        check_finite(w)?;
+    }
+    Ok(directions)
 }
 
 /// Of m x n.
@@ -345,15 +354,10 @@ pub(crate) fn analyze_directions<T: Real>(
 ) -> DictionaryReport {
     let lengths = &directions.lengths;
     let represented = lengths.represented(options.min_norm);
-    let frame = directions.frame(options.threads);
-    let sums = Sums {
-        dimensionality: dimensionality_of(directions, &frame),
-        potential: frame.potential(),
-        interference: {
-            drop(frame);
-            Interference::new(directions, &represented, options.threads)
-        },
-    };
+    let weights = SumWeights::new(lengths, &represented);
+    let frames = WeightedFrames::new(directions, weights.requests(lengths), options.threads);
+    let (potential, sums) = (frames.potential(), frames.off_diagonal_sums());
+    let sums = weights.sums(lengths, &represented, potential, sums);
     let pairs = options
         .pair_search()
         .map(|search| RepresentedPairs::new(directions, &represented, search));
@@ -373,6 +377,59 @@ pub(crate) struct Sums {
     /// The frame potential of the columns as [`Lengths`] scale them.
     pub(crate) potential: f64,
     pub(crate) interference: Interference,
+}
+
+/// The weights of the features in the sums of a report.
+pub(crate) struct SumWeights {
+    /// One for every represented feature.
+    represented: Vec<f64>,
+    /// One for every feature that has a direction, where those are others.
+    all: Option<Vec<f64>>,
+}
+
+impl SumWeights {
+    pub(crate) fn new(lengths: &Lengths, represented: &[usize]) -> Self {
+        let n = lengths.n_features();
+        let mut ones = vec![0.0; n];
+        represented.iter().for_each(|&i| ones[i] = 1.0);
+        Self {
+            represented: ones,
+            all: (represented.len() != n).then(|| lengths.unit_weights()),
+        }
+    }
+
+    pub(crate) fn requests<'a>(&'a self, lengths: &'a Lengths) -> Vec<Request<'a>> {
+        let mut requests = vec![Request::of_others(lengths), Request::of(&self.represented)];
+        requests.extend(self.all.as_ref().map(|all| Request::of(all)));
+        requests
+    }
+
+    /// From the sums of each request, and the frame potential with the weights of the first.
+    pub(crate) fn sums(
+        self,
+        lengths: &Lengths,
+        represented: &[usize],
+        potential: f64,
+        mut sums: Vec<Vec<f64>>,
+    ) -> Sums {
+        let n = lengths.n_features();
+        let all = self
+            .all
+            .map(|all| mean(&mean_over_others(sums.swap_remove(2), &all, n)));
+        let by_feature =
+            mean_over_others(sums.swap_remove(1), &self.represented, represented.len());
+        let total: f64 = represented.iter().map(|&i| by_feature[i]).sum();
+        let of_represented = total / represented.len().max(1) as f64;
+        Sums {
+            dimensionality: dimensionality_of(&sums[0], &lengths.norms),
+            potential,
+            interference: Interference {
+                by_feature,
+                represented: of_represented,
+                all: all.unwrap_or(of_represented),
+            },
+        }
+    }
 }
 
 /// Puts together what was found about a dictionary.
@@ -464,44 +521,6 @@ pub(crate) struct Interference {
     by_feature: Vec<f64>,
     represented: f64,
     all: f64,
-}
-
-impl Interference {
-    fn new<T: Real>(directions: &Directions<'_, T>, represented: &[usize], threads: usize) -> Self {
-        let n = directions.n_features();
-        let weights = weights_of(represented, n);
-        let by_feature = interference_of(directions, &weights, represented.len(), threads);
-        Self::of(by_feature, represented, || {
-            let weights = directions.lengths.unit_weights();
-            interference_of(directions, &weights, n, threads)
-        })
-    }
-
-    /// From the means by feature, over the other represented features and, where some are not, over all others.
-    pub(crate) fn of(
-        by_feature: Vec<f64>,
-        represented: &[usize],
-        over_all: impl FnOnce() -> Vec<f64>,
-    ) -> Self {
-        let total: f64 = represented.iter().map(|&i| by_feature[i]).sum();
-        let mean_represented = total / represented.len().max(1) as f64;
-        Self {
-            all: if represented.len() == by_feature.len() {
-                mean_represented
-            } else {
-                mean(&over_all())
-            },
-            by_feature,
-            represented: mean_represented,
-        }
-    }
-}
-
-/// One for every represented feature of n.
-pub(crate) fn weights_of(represented: &[usize], n: usize) -> Vec<f64> {
-    let mut weights = vec![0.0; n];
-    represented.iter().for_each(|&i| weights[i] = 1.0);
-    weights
 }
 
 /// Computed from the scaled norms, whose squares neither overflow nor underflow.

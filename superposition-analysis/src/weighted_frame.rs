@@ -1,11 +1,11 @@
 //! Sums over all pairs of a row, through the frame operator where that is accurate and directly where it is not.
 
 use crate::Real;
-use crate::directions::{Directions, column};
-use crate::kernel::dot;
-use crate::linalg::{add_lower_gram, lower_product_into, product_into};
-use crate::parallel::{block_range, map_blocks, map_blocks_with};
-use faer::{Mat, MatMut, MatRef};
+use crate::directions::Directions;
+use crate::linalg::product_into;
+use crate::parallel::{block_range, fold_in_order, map_blocks, map_blocks_with};
+use crate::products::{Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
+use faer::{Mat, MatRef};
 use std::ops::Range;
 
 /// Into how many chunks features are cut whose products are added up by themselves, where there are enough.
@@ -16,6 +16,8 @@ pub(crate) const FEATURE_BLOCK: usize = 512;
 pub(crate) const DIRECT_BLOCK: usize = 128;
 /// How many times the error bound a difference must be to be used: a relative accuracy of 1e-8 at the least.
 const SAFETY: f64 = 1e8;
+/// The same of what products in digits may have lost, a hundred or more times what they do lose: a relative accuracy of 1e-6 at the least.
+const SAFETY_OF_DIGITS: f64 = 1e6;
 
 /// What the squared cosines of a row are measured in.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,118 +28,167 @@ pub(crate) enum Unit {
     Own,
 }
 
-/// Unit directions `u_i` with weights `r_i` (norms, or ones), and their frame operator `$F = \sum_i r_i^2 u_i u_i^T$` where n > m.
-pub(crate) struct WeightedFrame<'a, T> {
-    directions: &'a Directions<'a, T>,
-    weights: Weights<'a>,
-    threads: usize,
-    /// The lower triangle of the m x m operator; `None` where n <= m, since then the n x n Gram matrix is the smaller one and its rows are summed directly.
-    operator: Option<Mat<f64>>,
+/// Sums that are wanted: over pairs of features with these weights, in this unit.
+#[derive(Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) weights: Weights<'a>,
+    pub(crate) unit: Unit,
 }
 
-impl<'a, T: Real> WeightedFrame<'a, T> {
+impl<'a> Request<'a> {
+    /// In the unit of the weights.
+    pub(crate) fn of(weights: &'a [f64]) -> Self {
+        Self {
+            weights: Weights {
+                scaled: weights,
+                unscaled: weights,
+            },
+            unit: Unit::Weights,
+        }
+    }
+}
+
+/// Unit directions `u_i` with one or more sets of weights r (norms, or ones), and for each their frame operator `$F = \sum_i r_i^2 u_i u_i^T$` where n > m.
+pub(crate) struct WeightedFrames<'a, T> {
+    directions: &'a Directions<'a, T>,
+    requests: Vec<Request<'a>>,
+    threads: usize,
+    /// The m x m operators; `None` where n <= m, since then the n x n Gram matrix is the smaller one and its rows are summed directly.
+    operators: Option<Vec<FrameOperator>>,
+}
+
+impl<'a, T: Real> WeightedFrames<'a, T> {
     pub(crate) fn new(
         directions: &'a Directions<'a, T>,
-        weights: &'a [f64],
-        unscaled: &'a [f64],
+        requests: Vec<Request<'a>>,
         threads: usize,
     ) -> Self {
-        assert_eq!(
-            directions.n_features(),
-            weights.len(),
-            "one weight per direction"
-        );
-        let operator = (directions.n_features() > directions.n_hidden()).then(|| {
-            let shape = (directions.n_hidden(), directions.n_features());
-            lower_operator(shape, threads, |range, mut columns| {
-                directions.copy_units(range.clone(), columns.as_mut());
-                for (a, j) in range.enumerate() {
-                    let column = columns.as_mut().col_mut(a);
-                    column.iter_mut().for_each(|x| *x *= weights[j]);
-                }
+        for request in &requests {
+            let n_weights = request.weights.scaled.len();
+            assert_eq!(
+                directions.n_features(),
+                n_weights,
+                "one weight per direction"
+            );
+        }
+        let shape = (directions.n_hidden(), directions.n_features());
+        let operators = (shape.1 > shape.0).then(|| {
+            lower_operators(shape, requests.len(), threads, |request, range| {
+                let weights = requests[request].weights.scaled;
+                directions.units_of(range.clone()).weighted(&weights[range])
             })
         });
         Self {
             directions,
-            weights: Weights {
-                scaled: weights,
-                unscaled,
-            },
+            requests,
             threads,
-            operator,
+            operators,
         }
     }
 
-    /// `$\sum_{j \ne i} (r_j\, u_i \cdot u_j)^2$` for every i, in the stated unit squared.
+    /// `$\sum_{j \ne i} (r_j\, u_i \cdot u_j)^2$` for every i, for each request in its unit squared.
     ///
     /// The sum over all j is `u_i^T F u_i`, and what remains after its own term `r_i^2` may be nothing but rounding: see [`Weights::split`].
-    pub(crate) fn off_diagonal_sums(&self, unit: Unit) -> Vec<f64> {
-        let forms = self
-            .operator
-            .as_ref()
-            .map(|operator| (self.quadratic_forms(operator), norm_sq(operator)));
-        let forms = forms.as_ref().map(|(f, norm_sq)| (&f[..], *norm_sq));
-        let (mut sums, direct) = self.weights.split(forms, self.directions.n_hidden(), unit);
-        for (&i, sum) in direct.iter().zip(self.direct_sums(&direct, unit)) {
-            sums[i] = sum;
-        }
-        sums
-    }
-
-    /// The frame potential `$\sum_{i,j} (r_i r_j\, u_i \cdot u_j)^2 = \lVert F \rVert_F^2$`.
-    pub(crate) fn potential(&self) -> f64 {
-        match &self.operator {
-            Some(operator) => norm_sq(operator),
-            None => self
-                .weights
-                .potential(&self.off_diagonal_sums(Unit::Weights)),
-        }
-    }
-
-    /// `u_i^T F u_i` for every i: twice the product with the lower triangle whose diagonal is halved.
-    fn quadratic_forms(&self, operator: &Mat<f64>) -> Vec<f64> {
-        let (m, n) = (self.directions.n_hidden(), self.directions.n_features());
-        let mut halved = operator.clone();
-        halve_diagonal(&mut halved);
-        let new_memory = || {
-            let matrix = || Mat::zeros(m, FEATURE_BLOCK.min(n));
-            (matrix(), matrix())
+    pub(crate) fn off_diagonal_sums(self) -> Vec<Vec<f64>> {
+        let Self {
+            directions,
+            requests,
+            threads,
+            operators,
+        } = self;
+        let forms = operators.map(|operators| quadratic_forms(directions, operators, threads));
+        let of_request = |(k, request): (usize, &Request<'_>)| {
+            let forms = forms.as_ref().map(|forms| &forms[k]);
+            sums_of(directions, *request, forms, threads)
         };
-        let n_blocks = n.div_ceil(FEATURE_BLOCK);
-        let forms = map_blocks_with(self.threads, n_blocks, new_memory, |memory, block| {
-            let range = block_range(block, FEATURE_BLOCK, n);
-            let mut units = memory.0.subcols_mut(0, range.len());
-            let images = memory.1.subcols_mut(0, range.len());
-            self.directions.copy_units(range.clone(), units.as_mut());
-            forms_of_block(halved.as_ref(), units.as_ref(), images)
-        });
-        forms.concat()
+        requests.iter().enumerate().map(of_request).collect()
     }
 
-    fn direct_sums(&self, features: &[usize], unit: Unit) -> Vec<f64> {
-        let n_blocks = features.len().div_ceil(DIRECT_BLOCK);
-        let blocks = map_blocks(self.threads, n_blocks, |block| {
-            let range = block_range(block, DIRECT_BLOCK, features.len());
-            self.direct_block(&features[range], unit)
-        });
-        blocks.concat()
-    }
-
-    /// The rows of a few features, over tiles of columns so that no row is held whole.
-    fn direct_block(&self, features: &[usize], unit: Unit) -> Vec<f64> {
-        let (m, n) = (self.directions.n_hidden(), self.directions.n_features());
-        let mut rows = DirectRows::new(m, features.to_vec());
-        self.directions
-            .copy_units(features.iter().copied(), rows.units.as_mut());
-        let mut units = Mat::zeros(m, FEATURE_BLOCK.min(n));
-        for block in 0..n.div_ceil(FEATURE_BLOCK) {
-            let range = block_range(block, FEATURE_BLOCK, n);
-            let mut units = units.subcols_mut(0, range.len());
-            self.directions.copy_units(range.clone(), units.as_mut());
-            rows.add(range, units.as_ref(), self.weights, unit);
+    /// The frame potential `$\sum_{i,j} (r_i r_j\, u_i \cdot u_j)^2 = \lVert F \rVert_F^2$` with the weights of the first request.
+    pub(crate) fn potential(&self) -> f64 {
+        match &self.operators {
+            Some(operators) => operators[0].norm_sq(),
+            None => {
+                let request = Request {
+                    unit: Unit::Weights,
+                    ..self.requests[0]
+                };
+                let sums = sums_of(self.directions, request, None, self.threads);
+                request.weights.potential(&sums)
+            }
         }
-        rows.sums
     }
+}
+
+/// `u_i^T F u_i` for every operator and every i.
+fn quadratic_forms<T: Real>(
+    directions: &Directions<'_, T>,
+    operators: Vec<FrameOperator>,
+    threads: usize,
+) -> Vec<Forms> {
+    let n = directions.n_features();
+    let halved: Vec<HalvedFrame> = operators.into_iter().map(HalvedFrame::new).collect();
+    let n_blocks = n.div_ceil(FEATURE_BLOCK);
+    let blocks = map_blocks_with(threads, n_blocks, ProductMemory::new, |memory, block| {
+        let range = block_range(block, FEATURE_BLOCK, n);
+        forms(&halved, &directions.units_of(range), memory)
+    });
+    let of_frame = |(k, frame): (usize, &HalvedFrame)| {
+        let mut all = frame.no_forms();
+        blocks.iter().for_each(|forms| all.extend(&forms[k]));
+        all
+    };
+    halved.iter().enumerate().map(of_frame).collect()
+}
+
+/// From the quadratic forms, if there are some, and directly where they are not accurate.
+fn sums_of<T: Real>(
+    directions: &Directions<'_, T>,
+    request: Request<'_>,
+    forms: Option<&Forms>,
+    threads: usize,
+) -> Vec<f64> {
+    let n_hidden = directions.n_hidden();
+    let (mut sums, direct) = request.weights.split(forms, n_hidden, request.unit);
+    let n_blocks = direct.len().div_ceil(DIRECT_BLOCK);
+    let blocks = map_blocks(threads, n_blocks, |block| {
+        let range = block_range(block, DIRECT_BLOCK, direct.len());
+        direct_block(directions, &direct[range], request)
+    });
+    for (&i, sum) in direct.iter().zip(blocks.concat()) {
+        sums[i] = sum;
+    }
+    sums
+}
+
+/// The rows of a few features, over tiles of columns so that no row is held whole.
+fn direct_block<T: Real>(
+    directions: &Directions<'_, T>,
+    features: &[usize],
+    request: Request<'_>,
+) -> Vec<f64> {
+    let (m, n) = (directions.n_hidden(), directions.n_features());
+    let mut rows = DirectRows::new(m, features.to_vec());
+    directions.copy_units(features.iter().copied(), rows.units.as_mut());
+    let mut units = Mat::zeros(m, FEATURE_BLOCK.min(n));
+    for block in 0..n.div_ceil(FEATURE_BLOCK) {
+        let range = block_range(block, FEATURE_BLOCK, n);
+        let mut units = units.subcols_mut(0, range.len());
+        directions.copy_units(range.clone(), units.as_mut());
+        rows.add(range, units.as_ref(), request.weights, request.unit);
+    }
+    rows.sums
+}
+
+/// The sums for a single set of weights, see [`WeightedFrames::off_diagonal_sums`].
+pub(crate) fn off_diagonal_sums<T: Real>(
+    directions: &Directions<'_, T>,
+    request: Request<'_>,
+    threads: usize,
+) -> Vec<f64> {
+    WeightedFrames::new(directions, vec![request], threads)
+        .off_diagonal_sums()
+        .swap_remove(0)
 }
 
 /// The weights of the unit directions.
@@ -149,12 +200,13 @@ pub(crate) struct Weights<'a> {
 }
 
 impl Weights<'_> {
-    /// The sums of [`off_diagonal_sums`](WeightedFrame::off_diagonal_sums) that `u_i^T F u_i` and the squared norm of F determine, 0 for the others, and the features whose rows must be summed directly.
+    /// The sums of [`off_diagonal_sums`](WeightedFrames::off_diagonal_sums) that `u_i^T F u_i` determines, 0 for the others, and the features whose rows must be summed directly.
     ///
-    /// With `$\varepsilon (m + \min(n, 512) + n / 512) \lVert F \rVert$` as the bound of the error, those are the rows where what remains without the own term is not safely above it, in O(n m) each; all of them without forms.
+    /// Those are the rows where what remains without the own term is not safely above what the form may be off by, in O(n m) each; all of them without forms.
+    /// Rounding in f64 takes at most `$\varepsilon (m + \min(n, 512) + n / 512) \lVert F \rVert$`, and products in digits what [`Forms::lost`] says.
     pub(crate) fn split(
         self,
-        forms: Option<(&[f64], f64)>,
+        forms: Option<&Forms>,
         n_hidden: usize,
         unit: Unit,
     ) -> (Vec<f64>, Vec<usize>) {
@@ -163,12 +215,13 @@ impl Weights<'_> {
         let mut direct: Vec<usize> = Vec::new();
         match forms {
             None => direct.extend(0..n),
-            Some((forms, norm_sq)) => {
-                let error = relative_error(n_hidden, n) * norm_sq.sqrt();
-                for (i, total) in forms.iter().enumerate() {
+            Some(forms) => {
+                let rounding = relative_error(n_hidden, n) * forms.norm_sq.sqrt();
+                let least = SAFETY * rounding + SAFETY_OF_DIGITS * forms.lost();
+                for (i, total) in forms.values.iter().enumerate() {
                     let own = self.scaled[i];
                     let others = total - own * own;
-                    if others > SAFETY * error {
+                    if others > least {
                         sums[i] = match unit {
                             Unit::Weights => others,
                             // Two divisions: the square of a small weight may underflow.
@@ -240,23 +293,6 @@ impl DirectRows {
     }
 }
 
-/// `u^T F u` for the columns u of `units`, from the lower triangle of F with a halved diagonal; `images` is of the size of `units`.
-pub(crate) fn forms_of_block(
-    halved: MatRef<'_, f64>,
-    units: MatRef<'_, f64>,
-    mut images: MatMut<'_, f64>,
-) -> Vec<f64> {
-    lower_product_into(images.as_mut(), halved, units);
-    (0..units.ncols())
-        .map(|j| 2.0 * dot(column(units, j), column(images.as_ref(), j)))
-        .collect()
-}
-
-/// Of a symmetric matrix of which the lower triangle is kept.
-pub(crate) fn halve_diagonal(lower: &mut Mat<f64>) {
-    (0..lower.nrows()).for_each(|k| lower[(k, k)] /= 2.0);
-}
-
 /// What the rounding of `u^T F u` is bounded by, for a unit vector u, relative to the norm of F.
 ///
 /// `u^T F u` itself is a sum of m terms. An element of F is one of n terms, which the matrix product adds up in runs of at most 512 and the runs one after the other.
@@ -265,38 +301,35 @@ fn relative_error(m: usize, n: usize) -> f64 {
     f64::EPSILON * terms
 }
 
-/// The lower triangle of `$\sum_j c_j c_j^T$` over n columns of m components, which `copy` puts into a matrix by ranges; zeros above it.
+/// The operators of n columns of m components for each of several requests, of which `block` gives the columns of a range.
 ///
 /// [`CHUNKS`] chunks of columns are added up by themselves and then in order, so that the number of threads changes no bit.
-fn lower_operator(
+fn lower_operators<'a, T: Real>(
     (m, n): (usize, usize),
+    n_requests: usize,
     threads: usize,
-    copy: impl Fn(Range<usize>, MatMut<'_, f64>) + Sync,
-) -> Mat<f64> {
-    let of_chunk = |chunk: Range<usize>| {
-        let mut operator = Mat::zeros(m, m);
-        let mut columns = Mat::zeros(m, FEATURE_BLOCK.min(chunk.len()));
-        for start in chunk.clone().step_by(FEATURE_BLOCK) {
-            let block = start..chunk.end.min(start + FEATURE_BLOCK);
-            let mut columns = columns.subcols_mut(0, block.len());
-            copy(block, columns.as_mut());
-            add_lower_gram(operator.as_mut(), columns.as_ref());
-        }
-        operator
-    };
+    block: impl Fn(usize, Range<usize>) -> Block<'a, T> + Sync,
+) -> Vec<FrameOperator> {
     let chunk = chunk_size(n);
     let n_chunks = n.div_ceil(chunk);
-    let mut operator = Mat::<f64>::zeros(m, m);
-    // As many partial operators at a time as there are threads, to bound the memory.
-    for first in (0..n_chunks).step_by(threads) {
-        let parts = map_blocks(threads, threads.min(n_chunks - first), |part| {
-            of_chunk(block_range(first + part, chunk, n))
-        });
-        for part in parts {
-            add_operator(&mut operator, &part);
-        }
-    }
-    operator
+    let mut operators: Vec<FrameOperator> = Vec::new();
+    operators.resize_with(n_requests, || FrameOperator::new(m));
+    fold_in_order(
+        threads,
+        n_requests * n_chunks,
+        ProductMemory::new,
+        |memory, part| {
+            let chunk = block_range(part % n_chunks, chunk, n);
+            let mut operator = FrameOperator::new(m);
+            for start in chunk.clone().step_by(FEATURE_BLOCK) {
+                let range = start..chunk.end.min(start + FEATURE_BLOCK);
+                operator.add_block(&block(part / n_chunks, range), memory);
+            }
+            operator
+        },
+        |part, operator| operators[part / n_chunks].add(&operator),
+    );
+    operators
 }
 
 /// How many features are in one of the [`CHUNKS`] chunks: whole blocks.
@@ -304,30 +337,15 @@ pub(crate) fn chunk_size(n: usize) -> usize {
     n.div_ceil(CHUNKS).max(1).next_multiple_of(FEATURE_BLOCK)
 }
 
-/// Adds the operator of a chunk to that of those before it.
-pub(crate) fn add_operator(sum: &mut Mat<f64>, part: &Mat<f64>) {
-    for j in 0..sum.ncols() {
-        let sums = sum.col_as_slice_mut(j).iter_mut();
-        sums.zip(part.col_as_slice(j))
-            .for_each(|(sum, x)| *sum += x);
-    }
-}
-
-/// The squared Frobenius norm of the symmetric matrix with this lower triangle.
-pub(crate) fn norm_sq(lower: &Mat<f64>) -> f64 {
-    (0..lower.ncols())
-        .map(|j| {
-            let column = &lower.col_as_slice(j)[j..];
-            2.0 * dot(column, column) - column[0] * column[0]
-        })
-        .sum()
-}
-
 /// The frame operator `w w^T` of the columns as they are.
 pub(crate) fn operator(w: MatRef<'_, f64>, threads: usize) -> Mat<f64> {
-    let mut operator = lower_operator(w.shape(), threads, |range, mut columns| {
-        columns.copy_from(w.subcols(range.start, range.len()));
-    });
+    let copy = (w.row_stride() != 1).then(|| w.to_owned());
+    let w = copy.as_ref().map_or(w, Mat::as_ref);
+    let of_range = |range: Range<usize>| w.subcols(range.start, range.len());
+    let block = |_, range| Block::plain(of_range(range));
+    let mut operator = lower_operators(w.shape(), 1, threads, block)
+        .swap_remove(0)
+        .lower;
     for j in 0..w.nrows() {
         for i in 0..j {
             operator[(i, j)] = operator[(j, i)];
@@ -351,10 +369,10 @@ mod tests {
             let w = Mat::from_fn(2, n, |i, _| direction[i]);
             let directions = Directions::new(w.as_ref(), 1);
             let ones = vec![1.0; n];
-            let frame = WeightedFrame::new(&directions, &ones, &ones, 1);
-            let operator = frame.operator.as_ref().unwrap();
+            let frames = WeightedFrames::new(&directions, vec![Request::of(&ones)], 1);
+            let forms = quadratic_forms(&directions, frames.operators.unwrap(), 1);
             // The length of the rounded direction is 1 up to 4 eps.
-            let error = (frame.quadratic_forms(operator)[0] / n as f64 - 1.0).abs();
+            let error = (forms[0].values[0] / n as f64 - 1.0).abs();
             assert!(error <= relative_error(2, n), "{direction:?}: {error:e}");
         }
     }
@@ -369,23 +387,58 @@ mod tests {
             let w = geometry::random_gaussian(m, n, seed as u64);
             let directions = Directions::new(w.as_ref(), 1);
             let weights = directions.lengths.norms.clone();
+            let requests = [Unit::Weights, Unit::Own].map(|unit| Request {
+                unit,
+                ..Request::of(&weights)
+            });
             for threads in [1, 3] {
-                let frame = WeightedFrame::new(&directions, &weights, &weights, threads);
-                assert!(frame.operator.is_some());
-                let direct = WeightedFrame {
-                    operator: None,
-                    ..WeightedFrame::new(&directions, &weights, &weights, threads)
+                let frames = || WeightedFrames::new(&directions, requests.to_vec(), threads);
+                assert!(frames().operators.is_some());
+                let direct = WeightedFrames {
+                    operators: None,
+                    ..frames()
                 };
                 let relative = Tolerance::relative(1e-8);
-                for unit in [Unit::Weights, Unit::Own] {
-                    assert_all_close(
-                        &frame.off_diagonal_sums(unit),
-                        &direct.off_diagonal_sums(unit),
-                        relative,
-                    );
+                let sums = [frames(), direct].map(|frames| {
+                    let potential = frames.potential();
+                    (frames.off_diagonal_sums(), potential)
+                });
+                for (found, expected) in sums[0].0.iter().zip(&sums[1].0) {
+                    assert_all_close(found, expected, relative);
                 }
-                assert_close(frame.potential(), direct.potential(), relative);
+                assert_close(sums[0].1, sums[1].1, relative);
             }
+        }
+    }
+
+    /// Norms from 1 down to 1e-30, copies, and directions with nearly all of their norm in one dimension: what the operator cannot tell is summed directly.
+    #[test]
+    fn sums_are_accurate_whatever_the_norms() {
+        let (m, n) = (70, 600);
+        let mut w = geometry::random_gaussian(m, n, 11);
+        for j in 0..n {
+            if j % 7 == 0 {
+                w[(j % m, j)] += 1e5;
+            }
+            if j % 11 == 0 {
+                let before: Vec<f64> = w.col_as_slice(j / 2).to_vec();
+                w.col_as_slice_mut(j).copy_from_slice(&before);
+            }
+            let norm = [1.0, 1e-8, 1e-30][j % 3];
+            w.col_as_slice_mut(j).iter_mut().for_each(|x| *x *= norm);
+        }
+        let directions = Directions::new(w.as_ref(), 1);
+        let requests = || {
+            let own = Request::of_others(&directions.lengths);
+            vec![own, Request::of(&directions.lengths.relative)]
+        };
+        let found = WeightedFrames::new(&directions, requests(), 2).off_diagonal_sums();
+        let direct = WeightedFrames {
+            operators: None,
+            ..WeightedFrames::new(&directions, requests(), 2)
+        };
+        for (found, expected) in found.iter().zip(direct.off_diagonal_sums()) {
+            assert_all_close(found, &expected, Tolerance::relative(1e-6));
         }
     }
 }

@@ -13,10 +13,12 @@ use super::{
 };
 use crate::Real;
 
-/// Lines that are multiplied before the next: two panels and a strip of them fill 22 KiB of the first-level cache.
+/// Lines that are multiplied before the next: a panel and a strip of them fill 22 KiB of the first-level cache.
 const DEPTH: usize = 256;
-/// Panels that a strip is multiplied with at once: 12 sums, 2 columns, a row and a product fill the 16 registers.
-const PANELS: usize = 2;
+/// Directions in a vector.
+const LANES: usize = 8;
+/// Vectors of a panel, which a strip is multiplied with at once: 12 sums, 2 columns, a row and a product fill the 16 registers.
+const HALVES: usize = PANEL / LANES;
 
 #[target_feature(enable = "avx2")]
 pub(super) fn multiply_words(
@@ -25,18 +27,13 @@ pub(super) fn multiply_words(
     depth: usize,
     tile: &mut Tile,
 ) {
-    let n_panels = panels.len() / depth;
     for start in (0..depth).step_by(DEPTH) {
         let lines = start..depth.min(start + DEPTH);
-        for j in (0..n_panels).step_by(PANELS) {
-            let next = next_panel(j, n_panels);
-            let columns = [
-                &panels[j * depth + lines.start..j * depth + lines.end],
-                &panels[next * depth + lines.start..next * depth + lines.end],
-            ];
+        for j in 0..panels.len() / depth {
+            let panel = &panels[j * depth + lines.start..j * depth + lines.end];
             for i in 0..strips.len() / depth {
                 let strip = &strips[i * depth + lines.start..i * depth + lines.end];
-                let sums = multiply_strip_of_words(strip, columns);
+                let sums = multiply_strip_of_words(strip, panel);
                 put(sums, start > 0, tile, (i * STRIP, j * PANEL));
             }
         }
@@ -51,25 +48,17 @@ pub(super) fn multiply_bytes(
     depth: usize,
     tile: &mut Tile,
 ) {
-    let n_panels = panels.len() / depth;
     let n_blocks = depth.div_ceil(BYTE_BLOCK);
     for first in (0..n_blocks).step_by(DEPTH / BYTE_BLOCK) {
         let blocks = first..n_blocks.min(first + DEPTH / BYTE_BLOCK);
-        for j in (0..n_panels).step_by(PANELS) {
-            let next = next_panel(j, n_panels);
+        for j in 0..panels.len() / depth {
             for i in 0..strips.len() / depth {
                 for block in blocks.clone() {
                     let lines = block * BYTE_BLOCK..depth.min((block + 1) * BYTE_BLOCK);
-                    let columns = [
-                        &panels[j * depth + lines.start..j * depth + lines.end],
-                        &panels[next * depth + lines.start..next * depth + lines.end],
-                    ];
-                    let starts = [
-                        load_line(&starts[j * n_blocks + block]),
-                        load_line(&starts[next * n_blocks + block]),
-                    ];
+                    let panel = &panels[j * depth + lines.start..j * depth + lines.end];
+                    let start = load_line(&starts[j * n_blocks + block]);
                     let strip = &strips[i * depth + lines.start..i * depth + lines.end];
-                    let sums = multiply_strip_of_bytes(strip, columns, starts);
+                    let sums = multiply_strip_of_bytes(strip, panel, start);
                     put(sums, block > 0, tile, (i * STRIP, j * PANEL));
                 }
             }
@@ -77,26 +66,24 @@ pub(super) fn multiply_bytes(
     }
 }
 
-/// The panel beside panel `j`. Past the last panel it is multiplied once more, into columns that nobody reads.
-fn next_panel(j: usize, n_panels: usize) -> usize {
-    (j + 1).min(n_panels - 1)
-}
+/// A line of a panel.
+type Line = [__m256i; HALVES];
 
-/// The products of a strip with two panels.
-type Sums = [[__m256i; PANELS]; STRIP];
+/// The products of a strip with a panel.
+type Sums = [Line; STRIP];
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn multiply_strip_of_words(strip: &[StripLine], columns: [&[PanelLine]; PANELS]) -> Sums {
+fn multiply_strip_of_words(strip: &[StripLine], panel: &[PanelLine]) -> Sums {
     let n = strip.len();
-    let columns = [&columns[0][..n], &columns[1][..n]];
-    let mut sums = [[_mm256_setzero_si256(); PANELS]; STRIP];
+    let panel = &panel[..n];
+    let mut sums = [[_mm256_setzero_si256(); HALVES]; STRIP];
     for k in 0..n {
-        let lines = [load_line(&columns[0][k]), load_line(&columns[1][k])];
+        let line = load_line(&panel[k]);
         for r in 0..STRIP {
             let pair = _mm256_set1_epi32(strip[k][r]);
-            for c in 0..PANELS {
-                let products = _mm256_madd_epi16(pair, lines[c]);
+            for c in 0..HALVES {
+                let products = _mm256_madd_epi16(pair, line[c]);
                 sums[r][c] = _mm256_add_epi32(sums[r][c], products);
             }
         }
@@ -107,27 +94,23 @@ fn multiply_strip_of_words(strip: &[StripLine], columns: [&[PanelLine]; PANELS])
 /// At most [`BYTE_BLOCK`] lines: sums of 16 bits, which are added in pairs at the end.
 #[target_feature(enable = "avx2")]
 #[inline]
-fn multiply_strip_of_bytes(
-    strip: &[StripLine],
-    columns: [&[PanelLine]; PANELS],
-    starts: [__m256i; PANELS],
-) -> Sums {
+fn multiply_strip_of_bytes(strip: &[StripLine], panel: &[PanelLine], start: Line) -> Sums {
     let n = strip.len();
-    let columns = [&columns[0][..n], &columns[1][..n]];
-    let mut sums = [starts; STRIP];
+    let panel = &panel[..n];
+    let mut sums = [start; STRIP];
     for k in 0..n {
-        let lines = [load_line(&columns[0][k]), load_line(&columns[1][k])];
+        let line = load_line(&panel[k]);
         for r in 0..STRIP {
             let four = _mm256_set1_epi32(strip[k][r]);
-            for c in 0..PANELS {
-                let products = _mm256_maddubs_epi16(four, lines[c]);
+            for c in 0..HALVES {
+                let products = _mm256_maddubs_epi16(four, line[c]);
                 sums[r][c] = _mm256_add_epi16(sums[r][c], products);
             }
         }
     }
     let ones = _mm256_set1_epi16(1);
     for r in 0..STRIP {
-        for c in 0..PANELS {
+        for c in 0..HALVES {
             sums[r][c] = _mm256_madd_epi16(sums[r][c], ones);
         }
     }
@@ -139,9 +122,9 @@ fn multiply_strip_of_bytes(
 #[inline]
 fn put(sums: Sums, add: bool, tile: &mut Tile, (row, column): (usize, usize)) {
     for r in 0..STRIP {
-        for c in 0..PANELS {
-            let at = column + c * PANEL;
-            let to = &mut tile[row + r][at..at + PANEL];
+        for c in 0..HALVES {
+            let at = column + c * LANES;
+            let to = &mut tile[row + r][at..at + LANES];
             let mut sum = sums[r][c];
             if add {
                 // SAFETY: the slice holds eight integers.
@@ -156,9 +139,12 @@ fn put(sums: Sums, add: bool, tile: &mut Tile, (row, column): (usize, usize)) {
 
 #[target_feature(enable = "avx2")]
 #[inline]
-fn load_line(line: &PanelLine) -> __m256i {
-    // SAFETY: a line is eight integers, aligned to 32 bytes.
-    unsafe { _mm256_load_si256(line.0.as_ptr().cast::<__m256i>()) }
+fn load_line(line: &PanelLine) -> Line {
+    // SAFETY: a line is sixteen integers, aligned to 64 bytes.
+    unsafe {
+        let start = line.0.as_ptr().cast::<__m256i>();
+        [_mm256_load_si256(start), _mm256_load_si256(start.add(1))]
+    }
 }
 
 #[target_feature(enable = "avx2")]
@@ -173,10 +159,10 @@ pub(super) fn find_hits(
         let scale = _mm256_set1_ps(row_scale);
         let row_high = _mm256_set1_ps(bounds.row_high[row]);
         let row_low = _mm256_set1_ps(bounds.row_low[row]);
-        for first in (0..SIDE).step_by(PANEL) {
+        for first in (0..SIDE).step_by(LANES) {
             // SAFETY: a row of the tile holds eight integers from there on.
             let products = unsafe {
-                _mm256_loadu_si256(tile[row][first..first + PANEL].as_ptr().cast::<__m256i>())
+                _mm256_loadu_si256(tile[row][first..first + LANES].as_ptr().cast::<__m256i>())
             };
             let high = _mm256_min_ps(row_high, load_numbers(&bounds.column_high, first));
             let low = _mm256_max_ps(row_low, load_numbers(&bounds.column_low, first));
@@ -200,7 +186,12 @@ pub(super) fn find_hits(
 #[inline]
 fn load_numbers(numbers: &[f32; SIDE], first: usize) -> __m256 {
     // SAFETY: the slice holds eight numbers.
-    unsafe { _mm256_loadu_ps(numbers[first..first + PANEL].as_ptr()) }
+    unsafe { _mm256_loadu_ps(numbers[first..first + LANES].as_ptr()) }
+}
+
+#[target_feature(enable = "avx2")]
+pub(super) fn largest<T: Real>(column: &[T]) -> f64 {
+    portable::largest(column)
 }
 
 #[target_feature(enable = "avx2")]

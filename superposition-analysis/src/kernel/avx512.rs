@@ -4,24 +4,24 @@
 //! the starts in 16 bits of the other bodies are not needed.
 
 use std::arch::x86_64::{
-    __m256i, __m512, __m512i, _CMP_GE_OQ, _CMP_LE_OQ, _mm256_load_si256, _mm512_add_epi32,
-    _mm512_castsi256_si512, _mm512_cmp_ps_mask, _mm512_cvtepi32_ps, _mm512_dpbusd_epi32,
-    _mm512_inserti64x4, _mm512_loadu_ps, _mm512_loadu_si512, _mm512_max_ps, _mm512_min_ps,
-    _mm512_mul_ps, _mm512_set1_epi8, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512,
-    _mm512_storeu_si512, _mm512_sub_epi32,
+    __m512, __m512i, _CMP_GE_OQ, _CMP_LE_OQ, _mm512_add_epi32, _mm512_cmp_ps_mask,
+    _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_loadu_ps,
+    _mm512_loadu_si512, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_epi8,
+    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_sub_epi32,
 };
 
-use super::{Bounds, Hit, LARGEST_BYTE, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile};
+use super::{
+    Bounds, ByteLimits, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile, byte_range, portable,
+};
+use crate::Real;
 
-/// Directions in a vector: those of two panels.
-const LANES: usize = 2 * PANEL;
-/// Vectors that a strip is multiplied with at once: 24 sums, 4 columns and a row fill 29 of the 32 registers.
-const VECTORS: usize = 4;
-/// Lines that are multiplied before the next: the vectors of them fill 32 KiB of the first-level cache.
+/// Panels that a strip is multiplied with at once: 24 sums, 4 columns and a row fill 29 of the 32 registers.
+const PANELS: usize = 4;
+/// Lines that are multiplied before the next: those of four panels fill 32 KiB of the first-level cache.
 const DEPTH: usize = 128;
 
-/// A line of eight panels.
-type Line = [__m512i; VECTORS];
+/// A line of four panels.
+type Line = [__m512i; PANELS];
 
 #[target_feature(enable = "avx512f,avx512vnni")]
 pub(super) fn multiply_bytes(
@@ -31,15 +31,14 @@ pub(super) fn multiply_bytes(
     tile: &mut Tile,
 ) {
     let n_panels = panels.len() / depth;
-    let mut columns = [[_mm512_setzero_si512(); VECTORS]; DEPTH];
+    let mut columns = [[_mm512_setzero_si512(); PANELS]; DEPTH];
     for first in (0..depth).step_by(DEPTH) {
         let lines = first..depth.min(first + DEPTH);
-        for j in (0..n_panels).step_by(2 * VECTORS) {
+        for j in (0..n_panels).step_by(PANELS) {
             for (k, line) in lines.clone().zip(&mut columns) {
-                for c in 0..VECTORS {
+                for c in 0..PANELS {
                     // Past the last panel it is multiplied once more, into columns that nobody reads.
-                    let at = |p: usize| (j + 2 * c + p).min(n_panels - 1) * depth + k;
-                    line[c] = join(&panels[at(0)], &panels[at(1)]);
+                    line[c] = load_line(&panels[(j + c).min(n_panels - 1) * depth + k]);
                 }
             }
             let columns = &columns[..lines.len()];
@@ -53,18 +52,18 @@ pub(super) fn multiply_bytes(
     }
 }
 
-/// Minus [`LARGEST_BYTE`] times the sum of the components of each direction.
+/// Minus what is added to the bytes of rows, times the sum of the components of each direction.
 #[target_feature(enable = "avx512f,avx512vnni")]
 #[inline]
 fn starts(columns: &[Line]) -> Line {
-    let largest = _mm512_set1_epi8(LARGEST_BYTE as i8);
-    let mut sums = [_mm512_setzero_si512(); VECTORS];
+    let largest = _mm512_set1_epi8(byte_range().added as i8);
+    let mut sums = [_mm512_setzero_si512(); PANELS];
     for line in columns {
-        for c in 0..VECTORS {
+        for c in 0..PANELS {
             sums[c] = _mm512_dpbusd_epi32(sums[c], largest, line[c]);
         }
     }
-    for c in 0..VECTORS {
+    for c in 0..PANELS {
         sums[c] = _mm512_sub_epi32(_mm512_setzero_si512(), sums[c]);
     }
     sums
@@ -80,7 +79,7 @@ fn multiply_strip(strip: &[StripLine], columns: &[Line], starts: Line) -> [Line;
         let line = columns[k];
         for r in 0..STRIP {
             let four = _mm512_set1_epi32(strip[k][r]);
-            for c in 0..VECTORS {
+            for c in 0..PANELS {
                 sums[r][c] = _mm512_dpbusd_epi32(sums[r][c], four, line[c]);
             }
         }
@@ -93,9 +92,9 @@ fn multiply_strip(strip: &[StripLine], columns: &[Line], starts: Line) -> [Line;
 #[inline]
 fn put(sums: [Line; STRIP], add: bool, tile: &mut Tile, (row, column): (usize, usize)) {
     for r in 0..STRIP {
-        for c in 0..VECTORS {
-            let at = column + c * LANES;
-            let to = &mut tile[row + r][at..at + LANES];
+        for c in 0..PANELS {
+            let at = column + c * PANEL;
+            let to = &mut tile[row + r][at..at + PANEL];
             let mut sum = sums[r][c];
             if add {
                 // SAFETY: the slice holds sixteen integers.
@@ -110,11 +109,9 @@ fn put(sums: [Line; STRIP], add: bool, tile: &mut Tile, (row, column): (usize, u
 
 #[target_feature(enable = "avx512f")]
 #[inline]
-fn join(low: &PanelLine, high: &PanelLine) -> __m512i {
-    // SAFETY: a line is eight integers, aligned to 32 bytes.
-    let [low, high] =
-        [low, high].map(|line| unsafe { _mm256_load_si256(line.0.as_ptr().cast::<__m256i>()) });
-    _mm512_inserti64x4::<1>(_mm512_castsi256_si512(low), high)
+fn load_line(line: &PanelLine) -> __m512i {
+    // SAFETY: a line is sixteen integers, aligned to 64 bytes.
+    unsafe { _mm512_load_si512(line.0.as_ptr().cast::<__m512i>()) }
 }
 
 #[target_feature(enable = "avx512f")]
@@ -129,10 +126,10 @@ pub(super) fn find_hits(
         let scale = _mm512_set1_ps(row_scale);
         let row_high = _mm512_set1_ps(bounds.row_high[row]);
         let row_low = _mm512_set1_ps(bounds.row_low[row]);
-        for first in (0..SIDE).step_by(LANES) {
+        for first in (0..SIDE).step_by(PANEL) {
             // SAFETY: a row of the tile holds sixteen integers from there on.
             let products = unsafe {
-                _mm512_loadu_si512(tile[row][first..first + LANES].as_ptr().cast::<__m512i>())
+                _mm512_loadu_si512(tile[row][first..first + PANEL].as_ptr().cast::<__m512i>())
             };
             let high = _mm512_min_ps(row_high, load_numbers(&bounds.column_high, first));
             let low = _mm512_max_ps(row_low, load_numbers(&bounds.column_low, first));
@@ -156,5 +153,30 @@ pub(super) fn find_hits(
 #[inline]
 fn load_numbers(numbers: &[f32; SIDE], first: usize) -> __m512 {
     // SAFETY: the slice holds sixteen numbers.
-    unsafe { _mm512_loadu_ps(numbers[first..first + LANES].as_ptr()) }
+    unsafe { _mm512_loadu_ps(numbers[first..first + PANEL].as_ptr()) }
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) fn largest<T: Real>(column: &[T]) -> f64 {
+    portable::largest(column)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
+    portable::byte_limits(column)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) fn round_into<T: Real>(column: &[T], factor: f64, rounded: &mut [i16]) -> f64 {
+    portable::round_into(column, factor, rounded)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) fn dot_words(a: &[i16], b: &[i16]) -> i32 {
+    portable::dot_words(a, b)
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
+pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
+    portable::dot(a, b)
 }

@@ -1,46 +1,136 @@
 //! The inner loops of the pass over pairs: products of quantised directions, their extremes, and the dot product that decides.
 //!
 //! Directions are integers here, two components of 16 bits or four of 8 in a word of 32: an instruction multiplies all of a word and adds the products in pairs.
-//! On AVX2 that makes twice as many multiplications as f32, or four times as many, without rounding; AVX-512 with VNNI has an instruction that does the second by itself. Sums are exact integers, so any order of adding them gives the same.
+//! On AVX2 that makes twice as many multiplications as f32, or four times as many, without rounding; AVX-512 with VNNI has an instruction that does the second by itself, and the tiles of AMX one for 16 words of 16 directions and 16 others. Sums are exact integers, so any order of adding them gives the same.
 //!
-//! Each function has one body of plain Rust, which is also compiled for AVX2, except the products and the search of a tile, which have bodies of intrinsics there, and for bytes on AVX-512.
-//! This folder is the only place of the crate with unsafe code: calls into functions that are compiled for AVX2 or AVX-512, made where the machine was found to have it, and the loads of vectors.
+//! Each function has one body of plain Rust, which is also compiled for AVX2, except the products and the search of a tile, which have bodies of intrinsics there and more of them for AVX-512 and AMX.
+//! [`sliced`] makes products of f64 from those of bytes, where there are tiles.
+//! This folder is the only place of the crate with unsafe code: calls into functions that are compiled for more than every machine has, made where the machine was found to have it, the loads of vectors, and the assembly of tiles.
 #![allow(unsafe_code, reason = "vector intrinsics and the dispatch to them")]
 #![allow(
     clippy::needless_range_loop,
     reason = "the closures of iterators would not be compiled for the instructions"
 )]
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod amx;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod portable;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod sliced;
 
 #[cfg(test)]
 mod tests;
 
+use faer::MatRef;
+
 use crate::Real;
 
 /// Directions of a panel of columns.
-pub(crate) const PANEL: usize = 8;
+pub(crate) const PANEL: usize = 16;
 /// Directions of a strip of rows.
-pub(crate) const STRIP: usize = 6;
-/// Directions along one side of a [`Tile`]: a multiple of two panels and of a strip, which fits a byte.
+const STRIP: usize = 6;
+/// Directions along one side of a [`Tile`]: a multiple of three and of four panels and of a strip, which fits a byte.
 pub(crate) const SIDE: usize = 192;
 
-/// The largest byte: of four products of one up to it and one up to twice that, two fit a sum of 16 bits with sign.
-pub(crate) const LARGEST_BYTE: i32 = 90;
-/// Lines of bytes of which the products are added up in 16 bits: two sums, of half of the components each.
+/// Lines of bytes of which the products are added up in 16 bits on AVX2: two sums, of half of the components each.
 pub(crate) const BYTE_BLOCK: usize = 16;
 
 /// Two or four components of each direction of a panel: the first in the lowest bits of each word.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[repr(C, align(32))]
+#[repr(C, align(64))]
 pub(crate) struct PanelLine(pub(crate) [i32; PANEL]);
 
-/// Components of each direction of a strip, as in a [`PanelLine`]; bytes have [`LARGEST_BYTE`] added, so that they have no sign.
-pub(crate) type StripLine = [i32; STRIP];
+/// Components of each direction of a strip, as in a [`PanelLine`]; bytes have something added, so that they have no sign.
+type StripLine = [i32; STRIP];
+
+/// [`SIDE`] directions as the rows of a [`Tile`], laid out as the machine multiplies them.
+pub(crate) enum Rows {
+    /// Strips of words, each line by line.
+    OfWords(Vec<StripLine>),
+    /// The same of bytes.
+    OfBytes(Vec<StripLine>),
+    /// Groups of 16 directions, a line for each: in steps of as many lines, of bytes.
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    InTiles(Vec<amx::Tile>),
+}
+
+impl Rows {
+    /// For words, `depth` lines of them.
+    pub(crate) fn of_words(depth: usize) -> Self {
+        Self::OfWords(vec![[0; STRIP]; SIDE / STRIP * depth])
+    }
+
+    /// For as many lines of bytes as [`depth_of_bytes`] says.
+    pub(crate) fn of_bytes(depth: usize) -> Self {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if has_tiles() {
+            return Self::InTiles(vec![amx::ZERO; SIDE / PANEL * depth / PANEL]);
+        }
+        Self::OfBytes(vec![[0; STRIP]; SIDE / STRIP * depth])
+    }
+
+    /// Copies the directions of some panels, zeros after the last.
+    pub(crate) fn copy(&mut self, panels: &[PanelLine], depth: usize) {
+        match self {
+            Self::OfWords(strips) => to_strips(panels, depth, strips, |word| word),
+            Self::OfBytes(strips) => bytes_to_strips(panels, depth, byte_range().added, strips),
+            #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+            Self::InTiles(tiles) => {
+                // SAFETY: the machine has the instructions, or there would be no tiles.
+                unsafe { sliced::to_rows(panels, tiles) };
+            }
+        }
+    }
+}
+
+/// Which integers the components of directions in bytes may be.
+#[derive(Clone, Copy)]
+pub(crate) struct ByteRange {
+    /// The largest.
+    pub(crate) component: f64,
+    /// The largest norm of those that go into one sum of 16 bits.
+    pub(crate) part: f64,
+    /// What is added to those of rows, so that they have no sign.
+    pub(crate) added: u8,
+    /// Whether sums begin with what that adds to them: see [`multiply_bytes`].
+    pub(crate) has_starts: bool,
+}
+
+/// Of the machine.
+pub(crate) fn byte_range() -> ByteRange {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512_vnni() {
+        return ByteRange {
+            component: 127.0,
+            part: f64::INFINITY,
+            added: 128,
+            has_starts: false,
+        };
+    }
+    NARROW
+}
+
+/// Of four products of a component and one up to twice as large, two fit a sum of 16 bits with sign; and the square of the norm of a part is just below 2^15, so that by Cauchy and Schwarz no sum of products of those overflows.
+const NARROW: ByteRange = ByteRange {
+    component: 90.0,
+    part: 181.0,
+    added: 90,
+    has_starts: true,
+};
+
+/// Lines for four components each.
+pub(crate) fn depth_of_bytes(components: usize) -> usize {
+    let depth = components.div_ceil(4).max(1);
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if has_tiles() {
+        return depth.next_multiple_of(PANEL);
+    }
+    depth
+}
 
 /// The products of [`SIDE`] directions with [`SIDE`] others: a row for each of the first.
 pub(crate) type Tile = [[i32; SIDE]; SIDE];
@@ -97,16 +187,21 @@ impl Hit {
     }
 }
 
-/// The products of the directions of some strips with those of some panels, `depth` lines of words each, at most [`SIDE`] directions on either side.
-/// The rest of the tile is left as it is, up to the next eight panels of columns.
+/// The products of the first `n_rows` directions of some rows, of words, with those of some panels, `depth` lines each, at most [`SIDE`] directions on either side.
+/// What becomes of the other rows and columns is left open.
 ///
-/// For every two panels, which stay in the first-level cache, all strips.
+/// For every panel, which stays in the first-level cache, all rows.
 pub(crate) fn multiply_words(
-    strips: &[StripLine],
+    rows: &Rows,
+    n_rows: usize,
     panels: &[PanelLine],
     depth: usize,
     tile: &mut Tile,
 ) {
+    let Rows::OfWords(strips) = rows else {
+        panic!("rows of bytes and columns of words");
+    };
+    let strips = &strips[..n_rows.div_ceil(STRIP) * depth];
     assert_fits(strips.len(), depth, SIDE / STRIP);
     assert_fits(panels.len(), depth, SIDE / PANEL);
     #[cfg(target_arch = "x86_64")]
@@ -119,21 +214,30 @@ pub(crate) fn multiply_words(
 
 /// As [`multiply_words`], of lines of bytes.
 ///
-/// Products of [`BYTE_BLOCK`] lines are added up modulo 2^16. A row without sign, `a + L`, gives `$\sum_k (a_k + L) b_k$`, and so that `$\sum_k a_k b_k$` remains, the sums begin with `$-L \sum_k b_k$`, from `starts`: a line for every block of a panel, in the low 16 bits of each word for the first and second component of each four, in the high ones for the third and fourth.
-/// What remains has to fit 16 bits with sign: that is up to the caller.
+/// On AVX2 products of [`BYTE_BLOCK`] lines are added up modulo 2^16. A row without sign, `a + L`, gives `$\sum_k (a_k + L) b_k$`, and so that `$\sum_k a_k b_k$` remains, the sums begin with `$-L \sum_k b_k$`, from `starts`: a line for every block of a panel, in the low 16 bits of each word for the first and second component of each four, in the high ones for the third and fourth.
+/// What remains has to fit 16 bits with sign: that is up to the caller, by [`byte_range`].
 pub(crate) fn multiply_bytes(
-    strips: &[StripLine],
+    rows: &Rows,
+    n_rows: usize,
     panels: &[PanelLine],
     starts: &[PanelLine],
     depth: usize,
     tile: &mut Tile,
 ) {
-    assert_fits(strips.len(), depth, SIDE / STRIP);
     assert_fits(panels.len(), depth, SIDE / PANEL);
-    assert_eq!(
-        starts.len(),
-        panels.len() / depth * depth.div_ceil(BYTE_BLOCK)
-    );
+    let strips = match rows {
+        Rows::OfBytes(strips) => &strips[..n_rows.div_ceil(STRIP) * depth],
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        Rows::InTiles(rows) => {
+            let tiles = tiles().expect("rows were laid out for tiles");
+            let rows = &rows[..n_rows.div_ceil(2 * PANEL) * 2 * depth / PANEL];
+            return amx::multiply_bytes(&tiles, rows, panels, depth, tile);
+        }
+        Rows::OfWords(_) => panic!("rows of words and columns of bytes"),
+    };
+    assert_fits(strips.len(), depth, SIDE / STRIP);
+    let blocks = panels.len() / depth * depth.div_ceil(BYTE_BLOCK);
+    assert!(!byte_range().has_starts || starts.len() == blocks);
     #[cfg(target_arch = "x86_64")]
     if has_avx512_vnni() {
         // SAFETY: the machine has AVX-512 and its instructions for products of bytes.
@@ -144,7 +248,7 @@ pub(crate) fn multiply_bytes(
         // SAFETY: the machine has AVX2.
         return unsafe { avx2::multiply_bytes(strips, panels, starts, depth, tile) };
     }
-    portable::multiply_bytes(strips, panels, depth, tile);
+    portable::multiply_bytes(strips, panels, depth, byte_range().added, tile);
 }
 
 fn assert_fits(lines: usize, depth: usize, most: usize) {
@@ -154,16 +258,9 @@ fn assert_fits(lines: usize, depth: usize, most: usize) {
     );
 }
 
-/// Copies the directions of some panels of words into strips, zeros after the last: `strips` holds [`SIDE`] directions.
-pub(crate) fn words_to_strips(panels: &[PanelLine], depth: usize, strips: &mut [StripLine]) {
-    to_strips(panels, depth, strips, |word| word);
-}
-
-/// As [`words_to_strips`], of panels of bytes.
-pub(crate) fn bytes_to_strips(panels: &[PanelLine], depth: usize, strips: &mut [StripLine]) {
+fn bytes_to_strips(panels: &[PanelLine], depth: usize, added: u8, strips: &mut [StripLine]) {
     to_strips(panels, depth, strips, |word| {
-        let bytes = word.to_le_bytes();
-        i32::from_le_bytes(bytes.map(|byte| byte.wrapping_add(LARGEST_BYTE as u8)))
+        i32::from_le_bytes(word.to_le_bytes().map(|byte| byte.wrapping_add(added)))
     });
 }
 
@@ -211,6 +308,21 @@ pub(crate) fn find_hits(
     portable::find_hits(tile, row_scales, column_scales, bounds, hits);
 }
 
+/// The size of the largest component; NaN is left out.
+pub(crate) fn largest<T: Real>(column: &[T]) -> f64 {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        // SAFETY: the machine has AVX-512.
+        return unsafe { avx512::largest(column) };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the machine has AVX2.
+        return unsafe { avx2::largest(column) };
+    }
+    portable::largest(column)
+}
+
 /// What limits the scale at which a direction can be rounded to bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ByteLimits {
@@ -223,6 +335,11 @@ pub(crate) struct ByteLimits {
 /// Of a column; components that are not finite give anything.
 pub(crate) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
     #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        // SAFETY: the machine has AVX-512.
+        return unsafe { avx512::byte_limits(column) };
+    }
+    #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the machine has AVX2.
         return unsafe { avx2::byte_limits(column) };
@@ -233,6 +350,11 @@ pub(crate) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
 /// Rounds a column times a factor to integers, which have to fit, and returns the norm of what that takes away; components that are not finite give anything.
 pub(crate) fn round_into<T: Real>(column: &[T], factor: f64, rounded: &mut [i16]) -> f64 {
     assert_eq!(column.len(), rounded.len(), "an integer for each component");
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        // SAFETY: the machine has AVX-512.
+        return unsafe { avx512::round_into(column, factor, rounded) };
+    }
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the machine has AVX2.
@@ -245,6 +367,11 @@ pub(crate) fn round_into<T: Real>(column: &[T], factor: f64, rounded: &mut [i16]
 pub(crate) fn dot_words(a: &[i16], b: &[i16]) -> i32 {
     assert_eq!(a.len(), b.len(), "dot product of unequal lengths");
     #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        // SAFETY: the machine has AVX-512.
+        return unsafe { avx512::dot_words(a, b) };
+    }
+    #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the machine has AVX2.
         return unsafe { avx2::dot_words(a, b) };
@@ -252,11 +379,16 @@ pub(crate) fn dot_words(a: &[i16], b: &[i16]) -> i32 {
     portable::dot_words(a, b)
 }
 
-/// The dot product in one fixed order, in f64: eight interleaved partial sums, added as a tree.
+/// The dot product in one fixed order, in f64: 32 interleaved partial sums, added as a tree.
 ///
 /// The bits depend on the two slices only, and `dot(a, b) == dot(b, a)`: values that decide something (a tie, an edge) are computed with it.
 pub(crate) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
     assert_eq!(a.len(), b.len(), "dot product of unequal lengths");
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        // SAFETY: the machine has AVX-512.
+        return unsafe { avx512::dot(a, b) };
+    }
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the machine has AVX2.
@@ -270,8 +402,118 @@ fn has_avx2() -> bool {
     std::arch::is_x86_feature_detected!("avx2")
 }
 
+/// Of the machines with AVX-512 those that have its instructions for small integers too: on older ones it lowers the clock.
+#[cfg(target_arch = "x86_64")]
+fn has_avx512() -> bool {
+    has_avx512_vnni()
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512vl")
+}
+
 #[cfg(target_arch = "x86_64")]
 fn has_avx512_vnni() -> bool {
     std::arch::is_x86_feature_detected!("avx512f")
         && std::arch::is_x86_feature_detected!("avx512vnni")
+}
+
+/// Whether the machine has tiles, and the other instructions that are used with them.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn has_tiles() -> bool {
+    let has_vectors = std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("fma")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512vbmi");
+    has_vectors && amx::are_permitted()
+}
+
+/// The tiles of this thread.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+fn tiles() -> Option<amx::Tiles> {
+    has_tiles().then(amx::Tiles::new)
+}
+
+/// Of vectors whose products are made of bytes: six products of 2^14 at the most for each go into one sum of 32 bits.
+pub(crate) const MOST_COMPONENTS: usize = 1 << 14;
+
+/// What [`add_gram_in_slices`] and [`forms_in_slices`] work in.
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+pub(crate) use sliced::SliceMemory;
+#[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+#[derive(Default)]
+pub(crate) struct SliceMemory;
+
+/// `$\sum_j c_j c_j^T$` over columns c, each a column of `columns` times its factor, as products of bytes in tiles: `add(l, k, products)` is to add them to row l and the columns from k on, for every l and every group of 16 columns from that of l on, some of them past the last.
+///
+/// Returns what each of the sums may be off by; none, and nothing is added, where the machine has no tiles or a component is not finite.
+pub(crate) fn add_gram_in_slices<T: Real>(
+    columns: MatRef<'_, T>,
+    factors: &[f64],
+    memory: &mut SliceMemory,
+    add: impl FnMut(usize, usize, &[f64; 16]),
+) -> Option<f64> {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if let Some(tiles) = tiles() {
+        let n = columns.ncols();
+        assert!(n <= MOST_COMPONENTS, "{n} columns at once");
+        let columns = sliced::Vectors::new(columns, factors);
+        // SAFETY: the machine has the instructions.
+        return unsafe { sliced::add_gram(&tiles, columns, memory, add) };
+    }
+    let _ = (columns, factors, memory, add);
+    None
+}
+
+/// A lower triangle, in the digits that its products in tiles are made of.
+pub(crate) struct SlicedTriangle {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    columns: sliced::Digits,
+}
+
+impl SlicedTriangle {
+    /// From a matrix with zeros above the diagonal. None where the machine has no tiles or a component is not finite.
+    pub(crate) fn new(lower: MatRef<'_, f64>) -> Option<Self> {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        if has_tiles() {
+            assert!(lower.nrows() <= MOST_COMPONENTS, "{} rows", lower.nrows());
+            let ones = vec![1.0; lower.ncols()];
+            let columns = sliced::Vectors::new(lower, &ones);
+            // SAFETY: the machine has the instructions.
+            let columns = unsafe { sliced::triangle(columns) };
+            return columns.map(|columns| Self { columns });
+        }
+        let _ = lower;
+        None
+    }
+}
+
+/// Quadratic forms of a block of vectors.
+pub(crate) struct BlockForms {
+    pub(crate) values: Vec<f64>,
+    /// What each may be off by for the products of digits that are left out, and for their rounding.
+    pub(crate) lost: f64,
+}
+
+/// For some triangles L `$u^T L u$` for unit vectors u, each a column of `columns` times its factor; none if a component is not finite.
+pub(crate) fn forms_in_slices<T: Real>(
+    columns: MatRef<'_, T>,
+    factors: &[f64],
+    triangles: &[&SlicedTriangle],
+    memory: &mut SliceMemory,
+) -> Option<Vec<BlockForms>> {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    if let Some(tiles) = tiles() {
+        assert!(
+            columns.nrows() <= MOST_COMPONENTS,
+            "{} rows",
+            columns.nrows()
+        );
+        let columns = sliced::Vectors::new(columns, factors);
+        let triangles: Vec<&sliced::Digits> = triangles.iter().map(|t| &t.columns).collect();
+        // SAFETY: the machine has the instructions.
+        return unsafe { sliced::all_forms(&tiles, columns, &triangles, memory) };
+    }
+    let _ = (columns, factors, triangles, memory);
+    None
 }

@@ -1,9 +1,6 @@
 //! The bodies in plain Rust.
 
-use super::{
-    BYTE_BLOCK, Bounds, ByteLimits, Hit, LARGEST_BYTE, PANEL, PanelLine, SIDE, STRIP, StripLine,
-    Tile,
-};
+use super::{BYTE_BLOCK, Bounds, ByteLimits, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile};
 use crate::Real;
 
 pub(super) fn multiply_words(
@@ -23,11 +20,12 @@ pub(super) fn multiply_bytes(
     strips: &[StripLine],
     panels: &[PanelLine],
     depth: usize,
+    added: u8,
     tile: &mut Tile,
 ) {
     multiply(strips, panels, depth, tile, |a, b| {
         let (a, b) = (a.to_le_bytes(), b.to_le_bytes());
-        let product = |k: usize| (i32::from(a[k]) - LARGEST_BYTE) * i32::from(b[k] as i8);
+        let product = |k: usize| (i32::from(a[k]) - i32::from(added)) * i32::from(b[k] as i8);
         product(0) + product(1) + product(2) + product(3)
     });
 }
@@ -78,50 +76,79 @@ pub(super) fn find_hits(
 }
 
 #[inline(always)]
-pub(super) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
-    const LANES: usize = 8;
+pub(super) fn largest<T: Real>(column: &[T]) -> f64 {
+    const LANES: usize = 16;
     let mut largest = [0.0_f64; LANES];
+    let (chunks, rest) = column.as_chunks::<LANES>();
+    for x in chunks {
+        for lane in 0..LANES {
+            largest[lane] = larger(largest[lane], x[lane]);
+        }
+    }
+    for lane in 0..rest.len() {
+        largest[lane] = larger(largest[lane], rest[lane]);
+    }
+    largest.into_iter().fold(0.0, f64::max)
+}
+
+#[inline(always)]
+fn larger<T: Real>(largest: f64, x: T) -> f64 {
+    let size = x.to_f64().abs();
+    if size > largest { size } else { largest }
+}
+
+#[inline(always)]
+pub(super) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
+    const LANES: usize = 16;
     let mut largest_square = 0.0_f64;
     for block in column.chunks(4 * BYTE_BLOCK) {
         let mut squares = [0.0_f64; LANES];
-        for components in block.chunks(LANES) {
-            for (lane, x) in components.iter().enumerate() {
-                let x = x.to_f64();
-                largest[lane] = if x.abs() > largest[lane] {
-                    x.abs()
-                } else {
-                    largest[lane]
-                };
-                squares[lane] += x * x;
+        let (chunks, rest) = block.as_chunks::<LANES>();
+        for x in chunks {
+            for lane in 0..LANES {
+                squares[lane] += x[lane].to_f64() * x[lane].to_f64();
             }
         }
+        for lane in 0..rest.len() {
+            squares[lane] += rest[lane].to_f64() * rest[lane].to_f64();
+        }
         // Of every four components two go into one sum and two into another.
-        let sums =
-            [0, 2].map(|k| (squares[k] + squares[k + 1]) + (squares[k + 4] + squares[k + 5]));
+        let mut sums = [0.0; 2];
+        for lane in 0..LANES {
+            sums[lane % 4 / 2] += squares[lane];
+        }
         largest_square = largest_square.max(sums[0]).max(sums[1]);
     }
     ByteLimits {
-        component: largest.into_iter().fold(0.0, f64::max),
+        component: largest(column),
         part: largest_square.sqrt(),
     }
 }
 
 #[inline(always)]
 pub(super) fn round_into<T: Real>(column: &[T], factor: f64, rounded: &mut [i16]) -> f64 {
-    const LANES: usize = 8;
+    const LANES: usize = 16;
     // Beside it a number has no binary places left: its lowest bits are the nearest integer.
     const SHIFT: f64 = 1.5 * (1_u64 << 52) as f64;
     let n = column.len().min(rounded.len());
-    let (column, rounded) = (&column[..n], &mut rounded[..n]);
     let mut squares = [0.0_f64; LANES];
-    for (x, q) in column.chunks(LANES).zip(rounded.chunks_mut(LANES)) {
-        for lane in 0..x.len() {
+    let (columns, rest) = column[..n].as_chunks::<LANES>();
+    let (rounded, rounded_rest) = rounded[..n].as_chunks_mut::<LANES>();
+    for (x, q) in columns.iter().zip(rounded) {
+        for lane in 0..LANES {
             let scaled = x[lane].to_f64() * factor;
             let shifted = scaled + SHIFT;
             q[lane] = shifted.to_bits() as i16;
-            let rest = scaled - (shifted - SHIFT);
-            squares[lane] += rest * rest;
+            let lost = scaled - (shifted - SHIFT);
+            squares[lane] += lost * lost;
         }
+    }
+    for lane in 0..rest.len() {
+        let scaled = rest[lane].to_f64() * factor;
+        let shifted = scaled + SHIFT;
+        rounded_rest[lane] = shifted.to_bits() as i16;
+        let lost = scaled - (shifted - SHIFT);
+        squares[lane] += lost * lost;
     }
     tree_sum(squares).sqrt()
 }
@@ -137,24 +164,33 @@ pub(super) fn dot_words(a: &[i16], b: &[i16]) -> i32 {
     sum
 }
 
+/// The sum of lanes, the second half of which is added to the first again and again.
 #[inline(always)]
-fn tree_sum(sums: [f64; 8]) -> f64 {
-    ((sums[0] + sums[4]) + (sums[2] + sums[6])) + ((sums[1] + sums[5]) + (sums[3] + sums[7]))
+fn tree_sum<const N: usize>(mut lanes: [f64; N]) -> f64 {
+    let mut half = N / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
 }
 
 #[inline(always)]
 pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
-    const LANES: usize = 8;
+    const LANES: usize = 32;
     let n = a.len().min(b.len());
     let mut sums = [0.0_f64; LANES];
-    let whole = n - n % LANES;
-    for start in (0..whole).step_by(LANES) {
+    let (a, a_rest) = a[..n].as_chunks::<LANES>();
+    let (b, b_rest) = b[..n].as_chunks::<LANES>();
+    for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
-            sums[lane] += a[start + lane].to_f64() * b[start + lane].to_f64();
+            sums[lane] += a[lane].to_f64() * b[lane].to_f64();
         }
     }
-    for k in whole..n {
-        sums[k - whole] += a[k].to_f64() * b[k].to_f64();
+    for lane in 0..a_rest.len() {
+        sums[lane] += a_rest[lane].to_f64() * b_rest[lane].to_f64();
     }
     tree_sum(sums)
 }

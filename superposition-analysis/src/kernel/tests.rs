@@ -1,4 +1,6 @@
 use super::*;
+use faer::Mat;
+use superposition_testkit::geometry;
 
 /// Words of a linear congruence, made of what `component` makes of its numbers.
 fn panels(n_panels: usize, depth: usize, seed: u32, component: fn(u32) -> i32) -> Vec<PanelLine> {
@@ -24,17 +26,21 @@ fn bytes(random: u32) -> i32 {
     i32::from_le_bytes([0, 1, 2, 3].map(|k| byte(k) as u8))
 }
 
-const SHAPES: [(usize, usize, usize); 10] = [
+/// Panels of rows, panels of columns, lines: tiles take whole sixteens of lines.
+const SHAPES: [(usize, usize, usize); 13] = [
     (1, 1, 1),
     (2, 3, 5),
     (3, 2, 7),
-    (24, 24, 3),
+    (12, 12, 3),
     (1, 4, 256),
     (5, 5, 257),
     (2, 7, 600),
     (2, 3, 31),
-    (24, 24, 130),
+    (12, 12, 130),
     (7, 9, 300),
+    (1, 1, 16),
+    (11, 10, 48),
+    (12, 12, 192),
 ];
 
 #[test]
@@ -46,11 +52,14 @@ fn products_of_words_are_those_of_loops_on_every_path() {
     for (seed, (n_rows, n_columns, depth)) in SHAPES.into_iter().enumerate() {
         let rows = panels(n_rows, depth, seed as u32, words);
         let columns = panels(n_columns, depth, 100 + seed as u32, words);
-        let mut strips = vec![[7; STRIP]; SIDE / STRIP * depth];
-        words_to_strips(&rows, depth, &mut strips);
+        let mut laid_out = Rows::OfWords(vec![[7; STRIP]; SIDE / STRIP * depth]);
+        laid_out.copy(&rows, depth);
         let (mut dispatched, mut plain) = (new_tile(), new_tile());
-        multiply_words(&strips, &columns, depth, &mut dispatched);
-        portable::multiply_words(&strips, &columns, depth, &mut plain);
+        multiply_words(&laid_out, SIDE, &columns, depth, &mut dispatched);
+        let Rows::OfWords(strips) = &laid_out else {
+            unreachable!();
+        };
+        portable::multiply_words(strips, &columns, depth, &mut plain);
         for r in 0..SIDE {
             for c in 0..n_columns * PANEL {
                 // Zeros after the last direction.
@@ -74,31 +83,12 @@ fn products_of_bytes_are_those_of_loops_on_every_path() {
     for (seed, (n_rows, n_columns, depth)) in SHAPES.into_iter().enumerate() {
         let rows = panels(n_rows, depth, seed as u32, bytes);
         let columns = panels(n_columns, depth, 100 + seed as u32, bytes);
-        let mut strips = vec![[7; STRIP]; SIDE / STRIP * depth];
-        bytes_to_strips(&rows, depth, &mut strips);
-        let n_blocks = depth.div_ceil(BYTE_BLOCK);
-        let mut starts = vec![PanelLine::default(); n_columns * n_blocks];
-        for (at, start) in starts.iter_mut().enumerate() {
-            let (panel, block) = (at / n_blocks, at % n_blocks);
-            for lane in 0..PANEL {
-                let sum = |first: usize| -> i64 {
-                    (4 * BYTE_BLOCK * block..4 * depth.min(BYTE_BLOCK * (block + 1)))
-                        .filter(|k| k % 4 / 2 == first)
-                        .map(|k| component(&columns, depth, panel * PANEL + lane, k))
-                        .sum()
-                };
-                let [low, high] = [0, 1].map(|first| (-sum(first) * 90) as i32);
-                start.0[lane] = (low & 0xffff) | (high << 16);
-            }
-        }
-        let tiles = products_of_bytes(&strips, &columns, &starts, depth);
-        for r in 0..SIDE {
-            for c in 0..n_columns * PANEL {
-                let expected: i64 = (0..4 * depth)
-                    .filter(|_| r < n_rows * PANEL)
-                    .map(|k| component(&rows, depth, r, k) * component(&columns, depth, c, k))
-                    .sum();
-                for (path, tile) in &tiles {
+        for (path, tile) in products_of_bytes(&rows, &columns, depth) {
+            for r in 0..n_rows * PANEL {
+                for c in 0..n_columns * PANEL {
+                    let expected: i64 = (0..4 * depth)
+                        .map(|k| component(&rows, depth, r, k) * component(&columns, depth, c, k))
+                        .sum();
                     let found = i64::from(tile[r][c]);
                     assert_eq!(found, expected, "{path}: {n_rows} {n_columns} {depth}");
                 }
@@ -109,29 +99,70 @@ fn products_of_bytes_are_those_of_loops_on_every_path() {
 
 /// By every body that the machine can run.
 fn products_of_bytes(
-    strips: &[StripLine],
+    rows: &[PanelLine],
     columns: &[PanelLine],
-    starts: &[PanelLine],
     depth: usize,
 ) -> Vec<(&'static str, Box<Tile>)> {
-    let mut tiles = vec![("dispatched", new_tile()), ("portable", new_tile())];
-    multiply_bytes(strips, columns, starts, depth, &mut tiles[0].1);
-    portable::multiply_bytes(strips, columns, depth, &mut tiles[1].1);
+    let n_rows = rows.len() / depth * PANEL;
+    let mut tiles = Vec::new();
+    let mut with = |path, body: &dyn Fn(&mut Tile)| {
+        let mut tile = new_tile();
+        body(&mut tile);
+        tiles.push((path, tile));
+    };
+    let strips = |added| {
+        let mut strips = vec![[7; STRIP]; SIDE / STRIP * depth];
+        bytes_to_strips(rows, depth, added, &mut strips);
+        strips
+    };
+    with("portable", &|tile| {
+        portable::multiply_bytes(&strips(90), columns, depth, 90, tile);
+    });
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
-        let mut tile = new_tile();
-        // SAFETY: the machine has AVX2.
-        unsafe { avx2::multiply_bytes(strips, columns, starts, depth, &mut tile) };
-        tiles.push(("avx2", tile));
+        let starts = starts(columns, depth);
+        with("avx2", &|tile| {
+            // SAFETY: the machine has AVX2.
+            unsafe { avx2::multiply_bytes(&strips(90), columns, &starts, depth, tile) };
+        });
     }
     #[cfg(target_arch = "x86_64")]
     if has_avx512_vnni() {
-        let mut tile = new_tile();
-        // SAFETY: the machine has AVX-512 and its instructions for products of bytes.
-        unsafe { avx512::multiply_bytes(strips, columns, depth, &mut tile) };
-        tiles.push(("avx512", tile));
+        with("avx512", &|tile| {
+            // SAFETY: the machine has AVX-512 and its instructions for products of bytes.
+            unsafe { avx512::multiply_bytes(&strips(128), columns, depth, tile) };
+        });
+    }
+    if depth == depth_of_bytes(4 * depth) {
+        with("dispatched", &|tile| {
+            let mut laid_out = Rows::of_bytes(depth);
+            laid_out.copy(rows, depth);
+            let starts = starts(columns, depth);
+            multiply_bytes(&laid_out, n_rows, columns, &starts, depth, tile);
+        });
     }
     tiles
+}
+
+/// What the sums of bytes begin with on AVX2.
+fn starts(columns: &[PanelLine], depth: usize) -> Vec<PanelLine> {
+    let n_blocks = depth.div_ceil(BYTE_BLOCK);
+    let mut starts = vec![PanelLine::default(); columns.len() / depth * n_blocks];
+    for (at, start) in starts.iter_mut().enumerate() {
+        let (panel, block) = (at / n_blocks, at % n_blocks);
+        let lines = BYTE_BLOCK * block..depth.min(BYTE_BLOCK * (block + 1));
+        for lane in 0..PANEL {
+            let mut sums = [0; 2];
+            for line in &columns[panel * depth..][lines.clone()] {
+                for (k, byte) in line.0[lane].to_le_bytes().into_iter().enumerate() {
+                    sums[k / 2] += i32::from(byte as i8);
+                }
+            }
+            let [low, high] = sums.map(|sum| -90 * sum);
+            start.0[lane] = (low & 0xffff) | (high << 16);
+        }
+    }
+    starts
 }
 
 #[test]
@@ -236,4 +267,91 @@ fn dot_products_have_the_same_bits_on_every_path() {
             .sum();
         assert!((expected - naive).abs() <= 1e-15 * n as f64);
     }
+}
+
+/// Of numbers of all sizes, some of them far smaller than the largest, and shapes around those of tiles.
+#[test]
+fn products_in_slices_are_those_of_f64_within_their_bound() {
+    let mut memory = SliceMemory::default();
+    let shapes = [
+        (1, 1),
+        (5, 3),
+        (16, 64),
+        (17, 65),
+        (64, 16),
+        (70, 300),
+        (200, 129),
+        (256, 512),
+    ];
+    for (seed, (m, n)) in shapes.into_iter().enumerate() {
+        let mut w = geometry::random_gaussian(m, n, seed as u64);
+        for j in (0..n).step_by(3) {
+            for i in (0..m).step_by(2) {
+                w[(i, j)] *= libm::exp2(-(j as f64));
+            }
+        }
+        let square: Vec<f64> = (0..n)
+            .map(|j| dot(w.col_as_slice(j), w.col_as_slice(j)))
+            .collect();
+        let factors: Vec<f64> = square.iter().map(|square| 1.0 / square.sqrt()).collect();
+        let unit = |i: usize, j: usize| w[(i, j)] * factors[j];
+        let mut gram = Mat::<f64>::zeros(m, m);
+        let lost = add_gram_in_slices(w.as_ref(), &factors, &mut memory, |l, k, products| {
+            for (k, product) in (k..m).zip(products).filter(|_| l < m) {
+                if k >= l {
+                    gram[(k, l)] += product;
+                }
+            }
+        });
+        let Some(lost) = lost else {
+            // Without tiles nothing is added.
+            assert_eq!(gram, Mat::<f64>::zeros(m, m));
+            return;
+        };
+        // For the roundings of f64, here and there.
+        let rounding = 4.0 * f64::EPSILON * (n + m) as f64;
+        assert!(lost <= 1e-11 * n as f64);
+        for l in 0..m {
+            for k in l..m {
+                let expected: f64 = (0..n).map(|j| unit(l, j) * unit(k, j)).sum();
+                let error = (gram[(k, l)] - expected).abs();
+                assert!(error <= lost + rounding, "{m} {n}: {error:e} of {lost:e}");
+            }
+        }
+        let triangle = SlicedTriangle::new(gram.as_ref()).unwrap();
+        let triangles = [&triangle, &triangle];
+        let found = forms_in_slices(w.as_ref(), &factors, &triangles, &mut memory).unwrap();
+        assert_eq!(found[0].values, found[1].values);
+        let BlockForms {
+            values: forms,
+            lost,
+        } = &found[0];
+        for j in 0..n {
+            let row = |i: usize| (0..=i).map(|k| gram[(i, k)] * unit(k, j)).sum::<f64>();
+            let expected: f64 = (0..m).map(|i| row(i) * unit(i, j)).sum();
+            let error = (forms[j] - expected).abs();
+            let rounding = rounding * n as f64;
+            assert!(error <= lost + rounding, "{m} {n}: {error:e} of {lost:e}");
+        }
+    }
+}
+
+#[test]
+fn products_in_slices_of_what_is_not_finite_are_left_to_others() {
+    let mut memory = SliceMemory::default();
+    let mut w = geometry::random_gaussian(5, 40, 1);
+    for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        w[(3, 30)] = x;
+        let nothing = |_: usize, _: usize, _: &[f64; 16]| panic!("{x} is not finite");
+        let lost = add_gram_in_slices(w.as_ref(), &[1.0; 40], &mut memory, nothing);
+        assert_eq!(lost, None);
+        let square = Mat::from_fn(5, 5, |i, j| if i >= j { w[(i, 27 + j)] } else { 0.0 });
+        assert!(SlicedTriangle::new(square.as_ref()).is_none());
+    }
+    // Zeros are.
+    let zeros = Mat::<f64>::zeros(5, 40);
+    let mut sum = 0.0;
+    let add = |_: usize, _: usize, products: &[f64; 16]| sum += products.iter().sum::<f64>();
+    add_gram_in_slices(zeros.as_ref(), &[0.0; 40], &mut memory, add);
+    assert_eq!(sum, 0.0);
 }

@@ -15,13 +15,11 @@ use std::ops::ControlFlow;
 use crate::AnalysisError;
 use crate::activity::{by_rates, check_rates};
 use crate::coherence::RepresentedPairs;
-use crate::dimensionality::from_others;
-use crate::interference::mean_over_others;
-use crate::report::{Interference, Sums, check_not_empty, report, weights_of};
-use crate::weighted_frame::{Unit, Weights};
+use crate::report::{SumWeights, check_not_empty, report};
+use crate::weighted_frame::Request;
 use crate::{ActivityInterference, AnalysisOptions, DictionaryReport, PairWeighting, Pairs};
 use reader::Reader;
-use sums::{Request, Totals, off_diagonal_sums};
+use sums::{Totals, off_diagonal_sums};
 
 pub use plan::{StreamPlan, analysis_memory};
 pub use source::{Centered, ColumnSource};
@@ -169,35 +167,15 @@ fn analyze_planned<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<B
     })?;
     let represented = lengths.represented(analysis.min_norm);
 
-    // The sums of `Interference` and of the dimensionality, all in the same passes.
-    let ones = weights_of(&represented, n);
-    let all = (represented.len() != n).then(|| lengths.unit_weights());
-    let of = |scaled, unscaled, unit| Request {
-        weights: Weights { scaled, unscaled },
-        unit,
-    };
-    let mut requests = vec![
-        of(&lengths.relative, &lengths.norms, Unit::Own),
-        of(&ones, &ones, Unit::Weights),
-    ];
-    requests.extend(all.as_ref().map(|all| of(all, all, Unit::Weights)));
-    let Totals {
-        potential,
-        mut sums,
-    } = off_diagonal_sums(
+    let weights = SumWeights::new(&lengths, &represented);
+    let Totals { potential, sums } = off_diagonal_sums(
         &mut reader,
         &lengths,
-        &requests,
+        &weights.requests(&lengths),
         plan.direct_features,
         &mut *observe,
     )?;
-    let over_all = all.map(|all| mean_over_others(sums.swap_remove(2), &all, n));
-    let by_feature = mean_over_others(sums.swap_remove(1), &ones, represented.len());
-    let sums = Sums {
-        dimensionality: from_others(&sums[0], &lengths.norms),
-        potential,
-        interference: Interference::of(by_feature, &represented, || over_all.unwrap_or_default()),
-    };
+    let sums = weights.sums(&lengths, &represented, potential, sums);
 
     let pairs = match search {
         None => None,
@@ -273,13 +251,7 @@ pub fn activity_interference_stream<S: ColumnSource, B>(
             represented[i] = rates[i];
         }
         let roots: Vec<f64> = represented.iter().map(|p| p.sqrt()).collect();
-        let request = Request {
-            weights: Weights {
-                scaled: &roots,
-                unscaled: &roots,
-            },
-            unit: Unit::Weights,
-        };
+        let request = Request::of(&roots);
         let direct = plan.direct_features;
         let totals = off_diagonal_sums(&mut reader, &lengths, &[request], direct, &mut observe)?;
         // One request: one list.

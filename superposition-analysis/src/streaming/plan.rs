@@ -176,11 +176,12 @@ fn sums((m, n): (usize, usize), element_bytes: usize, threads: usize) -> u64 {
         return direct;
     }
     let at_once = blocks_at_once(threads, REQUESTS) as u64;
-    // Unit columns and weighted ones: most of them for a single weighting.
-    let blocks = 2 * threads as u64 + 3;
-    let operators =
-        8 * m_wide * m_wide * requests * (at_once + 1) + block * m_wide * (element + 8 * blocks);
-    operators.max(direct)
+    // Columns in f64, or in digits, which take less: of every weighting, and later their images too.
+    let copies = 8 * (at_once * requests).max(2 * threads as u64);
+    let stored = element * at_once.max(threads as u64);
+    // Operators, and later their halves in f64 and in digits.
+    let operators = requests * (8 * (at_once + 1)).max(8 + 6 + 6);
+    (m_wide * m_wide * operators + block * m_wide * (stored + copies)).max(direct)
 }
 
 /// The rows of [`DIRECT_BLOCK`] features.

@@ -1,4 +1,4 @@
-//! Sums over pairs from columns that are read block after block: what [`WeightedFrame`](crate::weighted_frame::WeightedFrame) gives, to the bit.
+//! Sums over pairs from columns that are read block after block: what [`WeightedFrames`](crate::weighted_frame::WeightedFrames) gives, to the bit.
 
 use std::ops::{ControlFlow, Range};
 
@@ -7,19 +7,11 @@ use faer::{Mat, MatRef};
 use super::reader::Reader;
 use super::{ColumnSource, Stage, Stop, StreamProgress, StreamStage};
 use crate::directions::{Lengths, column_mut};
-use crate::linalg::add_lower_gram;
+use crate::kernel::BlockForms;
 use crate::parallel::for_each;
-use crate::weighted_frame::{
-    DIRECT_BLOCK, DirectRows, FEATURE_BLOCK, Unit, Weights, add_operator, chunk_size,
-    forms_of_block, halve_diagonal, norm_sq,
-};
-
-/// Which sums are wanted.
-#[derive(Clone, Copy)]
-pub(super) struct Request<'a> {
-    pub(super) weights: Weights<'a>,
-    pub(super) unit: Unit,
-}
+use crate::products::{Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
+use crate::weighted_frame::{DIRECT_BLOCK, DirectRows, FEATURE_BLOCK, Request, Unit, chunk_size};
+use crate::{Real, from_columns};
 
 /// What [`off_diagonal_sums`] finds.
 pub(super) struct Totals {
@@ -49,16 +41,13 @@ where
             observe: &mut *observe,
             stage: StreamStage::Summing,
         };
-        let mut operators = operators(reader, lengths, requests, &mut stage)?;
-        let norms_sq: Vec<f64> = operators.iter().map(norm_sq).collect();
-        operators.iter_mut().for_each(halve_diagonal);
-        let found = quadratic_forms(reader, lengths, &operators, &mut stage)?;
-        potential = Some(norms_sq[0]);
-        forms = Some((found, norms_sq));
+        let operators = operators(reader, lengths, requests, &mut stage)?;
+        potential = Some(operators[0].norm_sq());
+        let halved: Vec<_> = operators.into_iter().map(HalvedFrame::new).collect();
+        forms = Some(quadratic_forms(reader, lengths, &halved, &mut stage)?);
     }
     let split = |k: usize, request: &Request<'_>| {
-        let forms = forms.as_ref();
-        let forms = forms.map(|(forms, norms_sq)| (&forms[k][..], norms_sq[k]));
+        let forms = forms.as_ref().map(|forms| &forms[k]);
         request.weights.split(forms, m, request.unit)
     };
     let mut requests = requests.to_vec();
@@ -100,19 +89,13 @@ pub(super) fn blocks_at_once(threads: usize, n_requests: usize) -> usize {
     threads.div_ceil(n_requests)
 }
 
-/// The operator of a chunk with some weights, and memory for its columns.
-struct Partial {
-    operator: Mat<f64>,
-    weighted: Mat<f64>,
-}
-
-/// The lower triangle of the frame operator with the weights of each request.
+/// The frame operator with the weights of each request.
 fn operators<S, B, O>(
     reader: &mut Reader<'_, S>,
     lengths: &Lengths,
     requests: &[Request<'_>],
     stage: &mut Stage<'_, O>,
-) -> Result<Vec<Mat<f64>>, Stop<B, S::Error>>
+) -> Result<Vec<FrameOperator>, Stop<B, S::Error>>
 where
     S: ColumnSource,
     O: FnMut(StreamProgress) -> ControlFlow<B>,
@@ -121,106 +104,97 @@ where
     let at_once = blocks_at_once(threads, requests.len());
     let chunk = chunk_size(n);
     let n_chunks = n.div_ceil(chunk);
-    let mut sums = vec![Mat::<f64>::zeros(m, m); requests.len()];
-    let mut units = vec![Mat::<f64>::zeros(m, FEATURE_BLOCK.min(n)); at_once.min(n_chunks)];
+    let new_operators = |count: usize| {
+        let new = |_| FrameOperator::new(m);
+        (0..count).map(new).collect::<Vec<_>>()
+    };
+    let mut sums = new_operators(requests.len());
+    let mut values = vec![Vec::new(); at_once.min(n_chunks)];
+    let new_memory = |_| ProductMemory::new();
+    let mut memories: Vec<_> = (0..values.len() * requests.len()).map(new_memory).collect();
     let mut read = 0;
     for first in (0..n_chunks).step_by(at_once) {
         let chunks = first..n_chunks.min(first + at_once);
-        let mut partials: Vec<Partial> = (0..chunks.len() * requests.len())
-            .map(|_| Partial {
-                operator: Mat::zeros(m, m),
-                weighted: Mat::zeros(m, FEATURE_BLOCK.min(n)),
-            })
-            .collect();
+        let mut partials = new_operators(chunks.len() * requests.len());
         for offset in (0..chunk).step_by(FEATURE_BLOCK) {
             let blocks: Vec<Range<usize>> = chunks
                 .clone()
                 .map(|c| (c * chunk + offset).min(n)..(c * chunk + offset + FEATURE_BLOCK).min(n))
                 .collect();
-            for (block, units) in blocks.iter().zip(&mut units) {
+            for (block, values) in blocks.iter().zip(&mut values) {
                 stage.at(read as f64 / (2 * n) as f64)?;
-                reader
-                    .read_units(block.clone(), lengths, units.as_mut())
-                    .map_err(Stop::Failed)?;
+                reader.read(block.clone(), values).map_err(Stop::Failed)?;
                 read += block.len();
             }
-            for_each(
-                threads,
-                partials.iter_mut().enumerate(),
-                |(task, partial)| {
-                    let (b, k) = (task / requests.len(), task % requests.len());
-                    let block = blocks[b].clone();
-                    let weights = requests[k].weights.scaled;
-                    let Partial { operator, weighted } = partial;
-                    for (a, j) in block.clone().enumerate() {
-                        let columns = weighted.col_as_slice_mut(a).iter_mut();
-                        let unit = units[b].col_as_slice(a);
-                        columns.zip(unit).for_each(|(x, u)| *x = u * weights[j]);
-                    }
-                    if !block.is_empty() {
-                        add_lower_gram(operator.as_mut(), weighted.subcols(0, block.len()));
-                    }
-                },
-            );
+            let tasks = partials.iter_mut().zip(&mut memories).enumerate();
+            for_each(threads, tasks, |(task, (operator, memory))| {
+                let (b, k) = (task / requests.len(), task % requests.len());
+                let block = blocks[b].clone();
+                if !block.is_empty() {
+                    let weights = &requests[k].weights.scaled[block.clone()];
+                    let units = units(&values[b], m, lengths, block);
+                    operator.add_block(&units.weighted(weights), memory);
+                }
+            });
         }
         for (task, partial) in partials.iter().enumerate() {
-            add_operator(&mut sums[task % requests.len()], &partial.operator);
+            sums[task % requests.len()].add(partial);
         }
     }
     Ok(sums)
 }
 
-/// The forms of one block with one operator, and memory for them.
-struct Forms {
-    images: Mat<f64>,
-    values: Vec<f64>,
+/// The unit directions of a range of features, from the columns as they were read.
+fn units<'a, T: Real>(
+    values: &'a [T],
+    n_hidden: usize,
+    lengths: &Lengths,
+    features: Range<usize>,
+) -> Block<'a, T> {
+    let columns = from_columns(values, n_hidden, features.len());
+    Block::units(columns, &lengths.squares()[features])
 }
 
-/// `u^T F u` for every unit direction and each of the operators, whose diagonals are halved.
+/// `u^T F u` for every unit direction and each of the operators.
 fn quadratic_forms<S, B, O>(
     reader: &mut Reader<'_, S>,
     lengths: &Lengths,
-    halved: &[Mat<f64>],
+    halved: &[HalvedFrame],
     stage: &mut Stage<'_, O>,
-) -> Result<Vec<Vec<f64>>, Stop<B, S::Error>>
+) -> Result<Vec<Forms>, Stop<B, S::Error>>
 where
     S: ColumnSource,
     O: FnMut(StreamProgress) -> ControlFlow<B>,
 {
     let (m, n, threads) = (reader.n_hidden, reader.n_features, reader.threads);
-    let at_once = blocks_at_once(threads, halved.len());
-    let mut forms = vec![Vec::with_capacity(n); halved.len()];
-    let mut units = vec![Mat::<f64>::zeros(m, FEATURE_BLOCK.min(n)); at_once];
-    let mut tasks: Vec<Forms> = (0..at_once * halved.len())
-        .map(|_| Forms {
-            images: Mat::zeros(m, FEATURE_BLOCK.min(n)),
-            values: Vec::new(),
-        })
+    let mut found: Vec<Forms> = halved.iter().map(HalvedFrame::no_forms).collect();
+    let mut values = vec![Vec::new(); threads];
+    let mut tasks: Vec<(ProductMemory, Vec<BlockForms>)> = values
+        .iter()
+        .map(|_| (ProductMemory::new(), Vec::new()))
         .collect();
     let blocks: Vec<Range<usize>> = reader.blocks().collect();
-    for blocks in blocks.chunks(at_once) {
-        for (block, units) in blocks.iter().zip(&mut units) {
+    for blocks in blocks.chunks(threads) {
+        for (block, values) in blocks.iter().zip(&mut values) {
             stage.at(0.5 + block.start as f64 / (2 * n) as f64)?;
-            reader
-                .read_units(block.clone(), lengths, units.as_mut())
-                .map_err(Stop::Failed)?;
+            reader.read(block.clone(), values).map_err(Stop::Failed)?;
         }
-        let tasks = &mut tasks[..blocks.len() * halved.len()];
-        for_each(threads, tasks.iter_mut().enumerate(), |(task, forms)| {
-            let (b, k) = (task / halved.len(), task % halved.len());
-            let len = blocks[b].len();
-            let Forms { images, values } = forms;
-            *values = forms_of_block(
-                halved[k].as_ref(),
-                units[b].subcols(0, len),
-                images.subcols_mut(0, len),
-            );
-        });
-        for (task, found) in tasks.iter().enumerate() {
-            forms[task % halved.len()].extend(&found.values);
+        let tasks = &mut tasks[..blocks.len()];
+        for_each(
+            threads,
+            tasks.iter_mut().enumerate(),
+            |(b, (memory, forms_of_block))| {
+                let units = units(&values[b], m, lengths, blocks[b].clone());
+                *forms_of_block = forms(halved, &units, memory);
+            },
+        );
+        for (_, forms_of_block) in tasks {
+            for (found, forms) in found.iter_mut().zip(forms_of_block) {
+                found.extend(forms);
+            }
         }
     }
-    Ok(forms)
+    Ok(found)
 }
 
 /// Rows of the Gram matrix that are summed one by one.

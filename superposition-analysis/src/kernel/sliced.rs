@@ -1,0 +1,538 @@
+//! Products of matrices of f64 as sums of products of bytes, which tiles add up exactly and many times as fast as fused multiply-adds would.
+//!
+//! A number x is the integer nearest to `x 2^e`, at most 2^46 in size, and that is six digits of base 256 between -128 and 127. Digit i of one number and digit j of another, counted from the highest, make up `256^(10 - i - j)` of their product.
+//! Those with `i + j > 5` are left out: 21 products of bytes remain, in six sums. Rounding takes at most 2^46 of a product of integers, and what is left out is below 5.02 2^46: [`LOST`].
+//!
+//! # References
+//! Ozaki, Ogita, Oishi, Rump 2012, *Error-free transformations of matrix multiplication by using fast routines of matrix multiplication and its applications*: the same idea, with digits in f64.
+
+use std::ops::Range;
+
+use std::arch::x86_64::{
+    __m512d, __m512i, _mm512_add_epi64, _mm512_cvtpd_epi64, _mm512_load_si512, _mm512_loadu_pd,
+    _mm512_loadu_si512, _mm512_mul_pd, _mm512_permutexvar_epi8, _mm512_set1_epi64, _mm512_set1_pd,
+    _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_store_si512, _mm512_unpackhi_epi8,
+    _mm512_unpackhi_epi16, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi8,
+    _mm512_unpacklo_epi16, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
+};
+
+use super::amx::{COMPONENTS, SLICES, Sums, Tile, Tiles, VECTORS, ZERO};
+use super::{BlockForms, PanelLine};
+use crate::Real;
+use crate::directions::column;
+use faer::MatRef;
+
+/// The size of an integer.
+const BITS: i32 = 46;
+/// 128 in every digit.
+const SIGNS: i64 = 0x8080_8080_8080;
+/// What rounding and leaving out take of the product of two integers, at the most.
+const LOST: f64 = 6.1 * (1_u64 << BITS) as f64;
+/// No number is multiplied by more than two to this power.
+const LARGEST_EXPONENT: i32 = 900;
+
+/// Groups of 16 vectors whose digits stay in the second-level cache while others pass by.
+const GROUPS_AT_ONCE: usize = 8;
+const VECTORS_AT_ONCE: usize = GROUPS_AT_ONCE * VECTORS;
+
+/// All digits of 64 components of 16 vectors.
+type Step = [Tile; SLICES];
+
+const ZERO_STEP: Step = [ZERO; SLICES];
+
+/// Vectors in digits: groups of 16, each step by step.
+#[derive(Default)]
+pub(crate) struct Digits {
+    steps: Vec<Step>,
+    steps_of_group: usize,
+    /// Numbers are multiplied by two to this power.
+    exponent: i32,
+}
+
+impl Digits {
+    fn group(&self, group: usize) -> &[Step] {
+        &self.steps[group * self.steps_of_group..(group + 1) * self.steps_of_group]
+    }
+
+    fn groups(&self) -> usize {
+        self.steps.len() / self.steps_of_group.max(1)
+    }
+
+    /// As many as there are vectors of so many components; what they are is left open.
+    fn resize(&mut self, vectors: usize, components: usize) {
+        self.steps_of_group = components.div_ceil(COMPONENTS);
+        let steps = vectors.div_ceil(VECTORS) * self.steps_of_group;
+        self.steps.resize(steps, ZERO_STEP);
+    }
+}
+
+/// Vectors as they are stored, and what each is multiplied with.
+#[derive(Clone, Copy)]
+pub(super) struct Vectors<'a, T> {
+    columns: MatRef<'a, T>,
+    factors: &'a [f64],
+}
+
+impl<'a, T: Real> Vectors<'a, T> {
+    pub(super) fn new(columns: MatRef<'a, T>, factors: &'a [f64]) -> Self {
+        assert_eq!(columns.ncols(), factors.len(), "a factor for every column");
+        Self { columns, factors }
+    }
+
+    fn column(self, j: usize) -> &'a [T] {
+        column(self.columns, j)
+    }
+}
+
+/// Memory for the digits of a block of columns.
+#[derive(Default)]
+pub(crate) struct SliceMemory {
+    /// Of a few of the columns, as rows of tiles.
+    some: Digits,
+    /// Of the components of all of them, as columns of tiles.
+    across: Digits,
+    /// Of a few of those, as rows of tiles.
+    rows: Vec<Step>,
+}
+
+/// The power of two that vectors are multiplied with before they are rounded; none if a number is not finite.
+#[target_feature(enable = "avx512f,fma")]
+fn exponent_of<T: Real>(vectors: Vectors<'_, T>) -> Option<i32> {
+    let mut largest = f64::MIN_POSITIVE;
+    for (j, factor) in vectors.factors.iter().enumerate() {
+        let size = largest_of(vectors.column(j)) * factor.abs();
+        // NaN stays.
+        if size > largest || size.is_nan() {
+            largest = size;
+        }
+    }
+    // 2^(1 + logb) is above the largest.
+    let exponent = || (BITS - 1 - libm::ilogb(largest)).min(LARGEST_EXPONENT);
+    largest.is_finite().then(exponent)
+}
+
+/// The digits of a range of vectors, which begins with a group, as rows of tiles.
+#[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
+fn split<T: Real>(
+    vectors: Vectors<'_, T>,
+    range: Range<usize>,
+    exponent: i32,
+    digits: &mut Digits,
+) {
+    digits.exponent = exponent;
+    digits.resize(range.len(), vectors.columns.nrows());
+    let scale = libm::scalbn(1.0, exponent);
+    let steps_of_group = digits.steps_of_group;
+    for place in 0..range.len().next_multiple_of(VECTORS) {
+        let first = place / VECTORS * steps_of_group;
+        let steps = &mut digits.steps[first..first + steps_of_group];
+        // Zeros after the last vector.
+        let j = range.start + place;
+        let is_vector = j < range.end;
+        let column = if is_vector { vectors.column(j) } else { &[] };
+        let factor = if is_vector {
+            vectors.factors[j] * scale
+        } else {
+            0.0
+        };
+        for (k, step) in steps.iter_mut().enumerate() {
+            let start = column.len().min(k * COMPONENTS);
+            let end = column.len().min((k + 1) * COMPONENTS);
+            let rows = digits_of(&column[start..end], factor);
+            for slice in 0..SLICES {
+                store(rows[slice], &mut step[slice][place % VECTORS]);
+            }
+        }
+    }
+}
+
+/// The size of the largest number; NaN is larger than infinity.
+#[target_feature(enable = "avx512f,fma")]
+#[inline]
+fn largest_of<T: Real>(numbers: &[T]) -> f64 {
+    const LANES: usize = 16;
+    // Of numbers without sign the bits are in their order.
+    let bits = |x: T| x.to_f64().abs().to_bits();
+    let mut lanes = [0; LANES];
+    let (chunks, rest) = numbers.as_chunks::<LANES>();
+    for chunk in chunks {
+        for lane in 0..LANES {
+            lanes[lane] = bits(chunk[lane]).max(lanes[lane]);
+        }
+    }
+    let mut largest = 0;
+    for x in rest {
+        largest = bits(*x).max(largest);
+    }
+    for lane in lanes {
+        largest = lane.max(largest);
+    }
+    f64::from_bits(largest)
+}
+
+/// The digits of at most 64 numbers times a factor, in a vector for each digit; zeros after the last number. The last two vectors have no meaning.
+#[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
+#[inline]
+fn digits_of<T: Real>(numbers: &[T], factor: f64) -> [__m512i; LANES] {
+    let factor = _mm512_set1_pd(factor);
+    let mut eights = [_mm512_setzero_si512(); LANES];
+    let (chunks, rest) = numbers.as_chunks::<LANES>();
+    for c in 0..chunks.len() {
+        eights[c] = digits_of_eight(&chunks[c], factor);
+    }
+    if !rest.is_empty() {
+        let mut last = [T::ZERO; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        eights[chunks.len()] = digits_of_eight(&last, factor);
+    }
+    let [a, b, c, d, e, f, g, h] = eights;
+    let even = transpose_fourths([
+        _mm512_unpacklo_epi64(a, b),
+        _mm512_unpacklo_epi64(c, d),
+        _mm512_unpacklo_epi64(e, f),
+        _mm512_unpacklo_epi64(g, h),
+    ]);
+    let odd = transpose_fourths([
+        _mm512_unpackhi_epi64(a, b),
+        _mm512_unpackhi_epi64(c, d),
+        _mm512_unpackhi_epi64(e, f),
+        _mm512_unpackhi_epi64(g, h),
+    ]);
+    [
+        even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3],
+    ]
+}
+
+/// Numbers of 64 bits in a vector.
+const LANES: usize = 8;
+
+/// The first digits of eight numbers times a factor, then their second ones, and so on.
+#[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
+#[inline]
+fn digits_of_eight<T: Real>(numbers: &[T; LANES], factor: __m512d) -> __m512i {
+    /// The place of every byte among those of eight integers; the last digits again in place of two more.
+    const BY_DIGIT: [u8; 64] = {
+        let mut places = [0; 64];
+        let mut at = 0;
+        while at < 64 {
+            let (slice, lane) = (at / LANES, at % LANES);
+            let slice = if slice < SLICES { slice } else { SLICES - 1 };
+            places[at] = (LANES * lane + SLICES - 1 - slice) as u8;
+            at += 1;
+        }
+        places
+    };
+    // SAFETY: 64 bytes.
+    let by_digit = unsafe { _mm512_loadu_si512(BY_DIGIT.as_ptr().cast::<__m512i>()) };
+    let signs = _mm512_set1_epi64(SIGNS);
+    let mut wide = [0.0; LANES];
+    for lane in 0..LANES {
+        wide[lane] = numbers[lane].to_f64();
+    }
+    // SAFETY: eight numbers.
+    let x = unsafe { _mm512_loadu_pd(wide.as_ptr()) };
+    let integers = _mm512_cvtpd_epi64(_mm512_mul_pd(x, factor));
+    // With 128 added to every digit there are no carries between them; without it they have signs.
+    let digits = _mm512_xor_si512(_mm512_add_epi64(integers, signs), signs);
+    _mm512_permutexvar_epi8(by_digit, digits)
+}
+
+/// Rows of tiles as columns of tiles or the other way round: the words of each tile transposed.
+#[target_feature(enable = "avx512f,fma")]
+fn transpose_all(from: &[Step], to: &mut [Step]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        for slice in 0..SLICES {
+            transpose(&from[slice], &mut to[slice]);
+        }
+    }
+}
+
+/// Panels, of a number of lines that is a multiple of 16, as rows of tiles; zeros after the last.
+#[target_feature(enable = "avx512f,fma")]
+pub(super) fn to_rows(panels: &[PanelLine], rows: &mut [Tile]) {
+    let (panels, _) = panels.as_chunks::<VECTORS>();
+    let (filled, rest) = rows.split_at_mut(panels.len());
+    for (tile, row) in panels.iter().zip(filled) {
+        transpose(tile, row);
+    }
+    rest.fill(ZERO);
+}
+
+/// The digits of [`COMPONENTS`] vectors, or fewer at the end, as one step of the vectors of their components, which are as columns of tiles.
+#[target_feature(enable = "avx512f,fma,avx512bw")]
+fn put_across(digits: &Digits, step: usize, across: &mut Digits) {
+    const FOUR: usize = 4;
+    let (groups, steps_of_group) = (across.groups(), across.steps_of_group);
+    for from in 0..FOUR {
+        for chunk in 0..digits.steps_of_group {
+            let own = digits.steps.get(from * digits.steps_of_group + chunk);
+            let own = own.unwrap_or(&ZERO_STEP);
+            let groups = FOUR * chunk..groups.min(FOUR * (chunk + 1));
+            for slice in 0..SLICES {
+                let (fours, _) = own[slice].as_chunks::<FOUR>();
+                for word in 0..FOUR {
+                    let words = interleaved(&fours[word]);
+                    for group in groups.clone() {
+                        let to = &mut across.steps[group * steps_of_group + step][slice];
+                        store(words[group % FOUR], &mut to[from * FOUR + word]);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The product of every two vectors, the second of which has no smaller number: `add` takes the products of one vector with 16 others, the number of the first of which is given.
+#[target_feature(enable = "avx512f,fma")]
+fn multiply_lower(
+    tiles: &Tiles,
+    columns: &Digits,
+    rows: &mut Vec<Step>,
+    mut add: impl FnMut(usize, usize, &[f64; VECTORS]),
+) {
+    let scale = scale(columns.exponent, columns.exponent);
+    let mut sums = [[[0; VECTORS]; VECTORS]; SLICES];
+    let steps = columns.steps_of_group;
+    let groups = columns.groups();
+    for start in (0..groups).step_by(GROUPS_AT_ONCE) {
+        let row_groups = start..groups.min(start + GROUPS_AT_ONCE);
+        rows.resize(row_groups.len() * steps, ZERO_STEP);
+        transpose_all(&columns.steps[start * steps..row_groups.end * steps], rows);
+        for column_group in start..groups {
+            for row_group in start..row_groups.end.min(column_group + 1) {
+                let row = &rows[(row_group - start) * steps..(row_group - start + 1) * steps];
+                tiles.multiply_slices(row, columns.group(column_group), &mut sums);
+                for r in 0..VECTORS {
+                    let products = joined(&sums, r, scale);
+                    add(row_group * VECTORS + r, column_group * VECTORS, &products);
+                }
+            }
+        }
+    }
+}
+
+/// `$u^T L u$` for the vectors u of a range, of which the digits are given too, from the columns of a lower triangle L.
+#[target_feature(enable = "avx512f,fma")]
+fn forms_of<T: Real>(
+    tiles: &Tiles,
+    vectors: Vectors<'_, T>,
+    (range, rows): (Range<usize>, &Digits),
+    columns: &Digits,
+    forms: &mut Vec<f64>,
+) {
+    let scale = scale(rows.exponent, columns.exponent);
+    let mut sums = [[[0; VECTORS]; VECTORS]; SLICES];
+    let mut lanes = [[0.0_f64; VECTORS]; VECTORS_AT_ONCE];
+    for column_group in 0..columns.groups() {
+        // Above the diagonal are zeros.
+        let first = column_group * VECTORS;
+        let step = first / COMPONENTS;
+        for row_group in 0..rows.groups() {
+            let operands = (rows.group(row_group), columns.group(column_group));
+            tiles.multiply_slices(&operands.0[step..], &operands.1[step..], &mut sums);
+            let places = row_group * VECTORS..range.len().min((row_group + 1) * VECTORS);
+            for (r, place) in places.enumerate() {
+                let images = joined(&sums, r, scale);
+                let components = &vectors.column(range.start + place)[first..];
+                let lanes = &mut lanes[place];
+                if let Some(components) = components.first_chunk::<VECTORS>() {
+                    for c in 0..VECTORS {
+                        lanes[c] = images[c].mul_add(components[c].to_f64(), lanes[c]);
+                    }
+                } else {
+                    for (c, component) in components.iter().enumerate() {
+                        lanes[c] = images[c].mul_add(component.to_f64(), lanes[c]);
+                    }
+                }
+            }
+        }
+    }
+    let factors = &vectors.factors[range];
+    let sums = lanes.into_iter().map(tree_sum);
+    forms.extend(sums.zip(factors).map(|(sum, factor)| sum * factor));
+}
+
+/// What the sum of the products of the first digits, times 2^80, is to be multiplied with.
+fn scale(rows: i32, columns: i32) -> f64 {
+    const DIGITS: i32 = 8 * 2 * (SLICES as i32 - 1);
+    libm::scalbn(1.0, DIGITS - rows - columns)
+}
+
+/// What is lost of a product of two numbers.
+fn lost(row: i32, column: i32) -> f64 {
+    libm::scalbn(LOST, -row - column)
+}
+
+/// A row of the products, from the sums of products of digits.
+#[target_feature(enable = "avx512f,fma")]
+#[inline]
+fn joined(sums: &[Sums; SLICES], row: usize, scale: f64) -> [f64; VECTORS] {
+    let mut products = [0.0_f64; VECTORS];
+    for slice in (0..SLICES).rev() {
+        for c in 0..VECTORS {
+            products[c] = products[c].mul_add(1.0 / 256.0, f64::from(sums[slice][row][c]));
+        }
+    }
+    for c in 0..VECTORS {
+        products[c] *= scale;
+    }
+    products
+}
+
+fn tree_sum(mut lanes: [f64; VECTORS]) -> f64 {
+    let mut half = VECTORS / 2;
+    while half > 0 {
+        for lane in 0..half {
+            lanes[lane] += lanes[lane + half];
+        }
+        half /= 2;
+    }
+    lanes[0]
+}
+
+#[target_feature(enable = "avx512f,fma")]
+#[inline]
+fn load(row: &PanelLine) -> __m512i {
+    // SAFETY: a row is 64 bytes, aligned to as many.
+    unsafe { _mm512_load_si512(row.0.as_ptr().cast::<__m512i>()) }
+}
+
+#[target_feature(enable = "avx512f,fma")]
+#[inline]
+fn store(vector: __m512i, row: &mut PanelLine) {
+    // SAFETY: a row is 64 bytes, aligned to as many.
+    unsafe { _mm512_store_si512(row.0.as_mut_ptr().cast::<__m512i>(), vector) }
+}
+
+/// The words of a tile transposed.
+#[target_feature(enable = "avx512f,fma")]
+#[inline]
+fn transpose(from: &Tile, to: &mut Tile) {
+    let mut rows = [_mm512_setzero_si512(); VECTORS];
+    for i in 0..VECTORS {
+        rows[i] = load(&from[i]);
+    }
+    // In every fourth of vector 4 i + c: word 4 q + c of the rows 4 i to 4 i + 3, for fourth q.
+    let mut fours = [_mm512_setzero_si512(); VECTORS];
+    for i in (0..VECTORS).step_by(4) {
+        let low = _mm512_unpacklo_epi32(rows[i], rows[i + 1]);
+        let high = _mm512_unpackhi_epi32(rows[i], rows[i + 1]);
+        let next_low = _mm512_unpacklo_epi32(rows[i + 2], rows[i + 3]);
+        let next_high = _mm512_unpackhi_epi32(rows[i + 2], rows[i + 3]);
+        fours[i] = _mm512_unpacklo_epi64(low, next_low);
+        fours[i + 1] = _mm512_unpackhi_epi64(low, next_low);
+        fours[i + 2] = _mm512_unpacklo_epi64(high, next_high);
+        fours[i + 3] = _mm512_unpackhi_epi64(high, next_high);
+    }
+    for c in 0..4 {
+        let columns = transpose_fourths([fours[c], fours[4 + c], fours[8 + c], fours[12 + c]]);
+        for q in 0..4 {
+            store(columns[q], &mut to[4 * q + c]);
+        }
+    }
+}
+
+/// Of four rows of bytes, the four bytes of each column together: 16 columns in every vector.
+#[target_feature(enable = "avx512f,fma,avx512bw")]
+#[inline]
+fn interleaved(rows: &[PanelLine; 4]) -> [__m512i; 4] {
+    let [a, b, c, d] = [
+        load(&rows[0]),
+        load(&rows[1]),
+        load(&rows[2]),
+        load(&rows[3]),
+    ];
+    let low = [_mm512_unpacklo_epi8(a, b), _mm512_unpacklo_epi8(c, d)];
+    let high = [_mm512_unpackhi_epi8(a, b), _mm512_unpackhi_epi8(c, d)];
+    transpose_fourths([
+        _mm512_unpacklo_epi16(low[0], low[1]),
+        _mm512_unpackhi_epi16(low[0], low[1]),
+        _mm512_unpacklo_epi16(high[0], high[1]),
+        _mm512_unpackhi_epi16(high[0], high[1]),
+    ])
+}
+
+/// Fourths of 128 bits.
+#[target_feature(enable = "avx512f,fma")]
+#[inline]
+fn transpose_fourths([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+    const EVEN: i32 = 0b10_00_10_00;
+    const ODD: i32 = 0b11_01_11_01;
+    let even = [
+        _mm512_shuffle_i32x4::<EVEN>(a, b),
+        _mm512_shuffle_i32x4::<EVEN>(c, d),
+    ];
+    let odd = [
+        _mm512_shuffle_i32x4::<ODD>(a, b),
+        _mm512_shuffle_i32x4::<ODD>(c, d),
+    ];
+    [
+        _mm512_shuffle_i32x4::<EVEN>(even[0], even[1]),
+        _mm512_shuffle_i32x4::<EVEN>(odd[0], odd[1]),
+        _mm512_shuffle_i32x4::<ODD>(even[0], even[1]),
+        _mm512_shuffle_i32x4::<ODD>(odd[0], odd[1]),
+    ]
+}
+
+/// As [`super::add_gram_in_slices`].
+#[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
+pub(super) fn add_gram<T: Real>(
+    tiles: &Tiles,
+    columns: Vectors<'_, T>,
+    memory: &mut SliceMemory,
+    add: impl FnMut(usize, usize, &[f64; VECTORS]),
+) -> Option<f64> {
+    let (m, n) = columns.columns.shape();
+    let exponent = exponent_of(columns)?;
+    let across = &mut memory.across;
+    across.exponent = exponent;
+    across.resize(m, n);
+    for step in 0..across.steps_of_group {
+        let range = step * COMPONENTS..n.min((step + 1) * COMPONENTS);
+        split(columns, range, exponent, &mut memory.some);
+        put_across(&memory.some, step, across);
+    }
+    multiply_lower(tiles, across, &mut memory.rows, add);
+    Some(n as f64 * lost(exponent, exponent))
+}
+
+/// The columns of a lower triangle as columns of tiles; none if a component is not finite.
+#[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
+pub(super) fn triangle(lower: Vectors<'_, f64>) -> Option<Digits> {
+    let (mut rows, mut columns) = (Digits::default(), Digits::default());
+    let (m, n) = lower.columns.shape();
+    split(lower, 0..n, exponent_of(lower)?, &mut rows);
+    columns.exponent = rows.exponent;
+    columns.resize(n, m);
+    transpose_all(&rows.steps, &mut columns.steps);
+    Some(columns)
+}
+
+/// As [`super::forms_in_slices`].
+#[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
+pub(super) fn all_forms<T: Real>(
+    tiles: &Tiles,
+    vectors: Vectors<'_, T>,
+    triangles: &[&Digits],
+    memory: &mut SliceMemory,
+) -> Option<Vec<BlockForms>> {
+    let exponent = exponent_of(vectors)?;
+    let (m, n) = vectors.columns.shape();
+    // The sum of the sizes of a unit vector's components is at most the root of m.
+    let products = m as f64 * (m as f64).sqrt();
+    let no_forms = |triangle: &&Digits| BlockForms {
+        values: Vec::with_capacity(n),
+        lost: lost(exponent, triangle.exponent) * products,
+    };
+    let mut forms: Vec<BlockForms> = triangles.iter().map(no_forms).collect();
+    for start in (0..n).step_by(VECTORS_AT_ONCE) {
+        let range = start..n.min(start + VECTORS_AT_ONCE);
+        let rows = &mut memory.some;
+        split(vectors, range.clone(), exponent, rows);
+        for (triangle, forms) in triangles.iter().zip(&mut forms) {
+            let values = &mut forms.values;
+            forms_of(tiles, vectors, (range.clone(), rows), triangle, values);
+        }
+    }
+    Some(forms)
+}

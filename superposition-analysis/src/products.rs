@@ -1,0 +1,260 @@
+//! The two products that frame operators are made of and used in, from blocks of columns as they are stored: in digits, which tiles of bytes multiply, or in f64 by faer.
+
+use std::ops::RangeInclusive;
+
+use faer::{Mat, MatMut, MatRef};
+
+use crate::Real;
+use crate::directions::{column, column_mut};
+use crate::kernel::{
+    BlockForms, MOST_COMPONENTS, SliceMemory, SlicedTriangle, add_gram_in_slices, dot,
+    forms_in_slices,
+};
+use crate::linalg::{add_lower_gram, lower_product_into};
+
+/// For how many dimensions digits are used where the machine has tiles: for fewer there is little to be won, and for more the sums of products would not fit.
+const IN_DIGITS: RangeInclusive<usize> = 64..=MOST_COMPONENTS;
+
+/// Columns, and what each is multiplied with.
+pub(crate) struct Block<'a, T> {
+    columns: MatRef<'a, T>,
+    factors: Vec<f64>,
+    arithmetic: Arithmetic,
+}
+
+/// How products are computed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Arithmetic {
+    /// In digits where the machine has tiles, and what that may lose is known.
+    Any,
+    F64,
+}
+
+impl<'a, T: Real> Block<'a, T> {
+    /// Unit directions, from the columns and their squared norms; a zero column stays zero.
+    pub(crate) fn units(columns: MatRef<'a, T>, squares: &[f64]) -> Self {
+        let factor = |&square: &f64| {
+            if square == 0.0 {
+                0.0
+            } else {
+                1.0 / square.sqrt()
+            }
+        };
+        Self {
+            columns,
+            factors: squares.iter().map(factor).collect(),
+            arithmetic: Arithmetic::Any,
+        }
+    }
+
+    /// The same, times these weights.
+    pub(crate) fn weighted(mut self, weights: &[f64]) -> Self {
+        let factors = self.factors.iter_mut().zip(weights);
+        factors.for_each(|(factor, weight)| *factor *= weight);
+        self
+    }
+
+    /// Columns as they are, whose products are wanted as exact as f64 has them.
+    pub(crate) fn plain(columns: MatRef<'a, T>) -> Self {
+        Self {
+            columns,
+            factors: vec![1.0; columns.ncols()],
+            arithmetic: Arithmetic::F64,
+        }
+    }
+
+    /// Copies the columns in f64.
+    fn copy_into<'m>(&self, memory: &'m mut Mat<f64>) -> MatMut<'m, f64> {
+        let (m, n) = self.columns.shape();
+        let mut copy = resized(memory, m, n);
+        for (j, &factor) in self.factors.iter().enumerate() {
+            let to = column_mut(copy.as_mut(), j).iter_mut();
+            to.zip(column(self.columns, j))
+                .for_each(|(to, x)| *to = x.to_f64() * factor);
+        }
+        copy
+    }
+}
+
+/// What the products of a block are computed in.
+pub(crate) struct ProductMemory {
+    slices: SliceMemory,
+    columns: Mat<f64>,
+    images: Mat<f64>,
+}
+
+impl ProductMemory {
+    pub(crate) fn new() -> Self {
+        Self {
+            slices: SliceMemory::default(),
+            columns: Mat::new(),
+            images: Mat::new(),
+        }
+    }
+}
+
+/// m x n of a matrix that is kept as large as it ever had to be.
+fn resized(memory: &mut Mat<f64>, m: usize, n: usize) -> MatMut<'_, f64> {
+    if memory.nrows() != m || memory.ncols() < n {
+        *memory = Mat::zeros(m, n);
+    }
+    memory.subcols_mut(0, n)
+}
+
+/// A frame operator `$F = \sum_j c_j c_j^T$`.
+pub(crate) struct FrameOperator {
+    /// The lower triangle, zeros above.
+    pub(crate) lower: Mat<f64>,
+    /// What products in digits may have lost of each element.
+    lost: f64,
+}
+
+impl FrameOperator {
+    /// Zero, m x m.
+    pub(crate) fn new(m: usize) -> Self {
+        Self {
+            lower: Mat::zeros(m, m),
+            lost: 0.0,
+        }
+    }
+
+    /// Adds the terms of a block of columns.
+    pub(crate) fn add_block<T: Real>(&mut self, block: &Block<'_, T>, memory: &mut ProductMemory) {
+        let lower = &mut self.lower;
+        let m = lower.nrows();
+        let add = |l: usize, k: usize, products: &[f64; 16]| {
+            if l < m {
+                let from = k.max(l);
+                let sums = lower.col_as_slice_mut(l)[from..].iter_mut();
+                sums.zip(&products[from - k..])
+                    .for_each(|(sum, x)| *sum += x);
+            }
+        };
+        let lost = (IN_DIGITS.contains(&m) && block.arithmetic == Arithmetic::Any)
+            .then(|| add_gram_in_slices(block.columns, &block.factors, &mut memory.slices, add))
+            .flatten();
+        match lost {
+            Some(lost) => self.lost += lost,
+            None => {
+                let columns = block.copy_into(&mut memory.columns);
+                add_lower_gram(self.lower.as_mut(), columns.as_ref());
+            }
+        }
+    }
+
+    /// Adds those of other columns.
+    pub(crate) fn add(&mut self, other: &Self) {
+        for j in 0..self.lower.ncols() {
+            let sums = self.lower.col_as_slice_mut(j).iter_mut();
+            sums.zip(other.lower.col_as_slice(j))
+                .for_each(|(sum, x)| *sum += x);
+        }
+        self.lost += other.lost;
+    }
+
+    /// The squared Frobenius norm.
+    pub(crate) fn norm_sq(&self) -> f64 {
+        (0..self.lower.ncols())
+            .map(|j| {
+                let column = &self.lower.col_as_slice(j)[j..];
+                2.0 * dot(column, column) - column[0] * column[0]
+            })
+            .sum()
+    }
+}
+
+/// A frame operator as [`forms`] need it: F is L + L^T for a lower triangle L, and `u^T F u` twice `u^T L u`.
+pub(crate) struct HalvedFrame {
+    lower: Mat<f64>,
+    sliced: Option<SlicedTriangle>,
+    norm_sq: f64,
+    lost: f64,
+}
+
+impl HalvedFrame {
+    pub(crate) fn new(operator: FrameOperator) -> Self {
+        let norm_sq = operator.norm_sq();
+        let FrameOperator { mut lower, lost } = operator;
+        let m = lower.nrows();
+        (0..m).for_each(|k| lower[(k, k)] /= 2.0);
+        let sliced = IN_DIGITS
+            .contains(&m)
+            .then(|| SlicedTriangle::new(lower.as_ref()))
+            .flatten();
+        Self {
+            lower,
+            sliced,
+            norm_sq,
+            lost,
+        }
+    }
+
+    /// No quadratic forms yet.
+    pub(crate) fn no_forms(&self) -> Forms {
+        Forms {
+            values: Vec::new(),
+            norm_sq: self.norm_sq,
+            // The sum of the sizes of a unit vector's components is at most the root of m.
+            lost_before: self.lost * self.lower.nrows() as f64,
+            lost: 0.0,
+        }
+    }
+}
+
+/// `u^T F u` for unit vectors u.
+pub(crate) struct Forms {
+    pub(crate) values: Vec<f64>,
+    /// The squared Frobenius norm of F.
+    pub(crate) norm_sq: f64,
+    lost_before: f64,
+    lost: f64,
+}
+
+impl Forms {
+    /// Appends those of a block, as [`forms`] returns them.
+    pub(crate) fn extend(&mut self, block: &BlockForms) {
+        self.values.extend(&block.values);
+        self.lost = self.lost.max(block.lost);
+    }
+
+    /// What products in digits may have lost of each.
+    pub(crate) fn lost(&self) -> f64 {
+        self.lost_before + self.lost
+    }
+}
+
+/// For each of some F `u^T F u` for the columns u of a block.
+pub(crate) fn forms<T: Real>(
+    frames: &[HalvedFrame],
+    block: &Block<'_, T>,
+    memory: &mut ProductMemory,
+) -> Vec<BlockForms> {
+    let sliced: Option<Vec<&SlicedTriangle>> = frames.iter().map(|f| f.sliced.as_ref()).collect();
+    let sliced = sliced.and_then(|triangles| {
+        forms_in_slices(
+            block.columns,
+            &block.factors,
+            &triangles,
+            &mut memory.slices,
+        )
+    });
+    let mut forms = sliced.unwrap_or_else(|| {
+        let units = block.copy_into(&mut memory.columns);
+        let (m, n) = units.shape();
+        let of_frame = |frame: &HalvedFrame| {
+            let mut images = resized(&mut memory.images, m, n);
+            lower_product_into(images.as_mut(), frame.lower.as_ref(), units.as_ref());
+            let form = |j| dot(column(units.as_ref(), j), column(images.as_ref(), j));
+            BlockForms {
+                values: (0..n).map(form).collect(),
+                lost: 0.0,
+            }
+        };
+        frames.iter().map(of_frame).collect()
+    });
+    for block in &mut forms {
+        block.values.iter_mut().for_each(|form| *form *= 2.0);
+        block.lost *= 2.0;
+    }
+    forms
+}
