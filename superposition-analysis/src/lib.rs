@@ -77,8 +77,8 @@ pub use leverage::{leverage, leverage_into, rank};
 pub use neighbors::{Neighbor, Neighbors, edges, neighbors};
 pub use neurons::{AsymmetricMotif, NeuronOptions, Neurons, neurons};
 pub use null::{
-    Effect, IsotropicCosine, NullBaselines, NullComparison, NullDistribution, NullOptions,
-    PairStatistics, Quantiles, null_baselines, null_baselines_beside, pair_statistics,
+    Effect, FeatureNull, IsotropicCosine, NullBaselines, NullComparison, NullDistribution,
+    NullOptions, PairStatistics, Quantiles, null_baselines, null_baselines_beside, pair_statistics,
 };
 pub use polytope::{
     Polytope, PolytopeCount, PolytopeMatch, PolytopeOptions, PolytopeStability, Polytopes,

@@ -1,10 +1,12 @@
 //! What the similarities of a dictionary would be by chance, in two senses of chance.
 
+mod feature;
 mod incomplete_beta;
 mod isotropic;
 mod matched;
 mod statistics;
 
+pub use feature::FeatureNull;
 pub use isotropic::IsotropicCosine;
 pub use statistics::PairStatistics;
 
@@ -267,6 +269,8 @@ pub struct NullBaselines {
     pub min_cosine: NullComparison,
     /// Mean number of features at cos^2 above the threshold of the options. The number of edges is n/2 times this.
     pub mean_degree: NullComparison,
+    /// The mean interference of a single feature, for its `z`.
+    pub feature_interference: FeatureNull,
 }
 
 /// Two null baselines for the similarities of the represented features of W, m x n.
@@ -370,7 +374,8 @@ pub fn pair_statistics<T: Real>(
 
 fn observed(units: &Mat<f64>, options: &NullOptions) -> Option<PairStatistics> {
     let all = units.ncols();
-    statistics_of(units.as_ref(), all, options.edge_threshold, options.threads)
+    let found = statistics_of(units.as_ref(), all, options.edge_threshold, options.threads);
+    found.map(|(statistics, _)| statistics)
 }
 
 fn represented_units<T: Real>(
@@ -392,8 +397,8 @@ fn baselines(
     options: &NullOptions,
 ) -> NullBaselines {
     let (m, n) = units.shape();
-    let draws: Vec<PairStatistics> = match n {
-        0 | 1 => Vec::new(),
+    let (draws, interference): (Vec<PairStatistics>, Vec<Vec<f64>>) = match n {
+        0 | 1 => Default::default(),
         _ => {
             let gaussian = MatchedGaussian::new(units.as_ref(), options.threads);
             let draw = |number| {
@@ -401,7 +406,7 @@ fn baselines(
                 let (threshold, threads) = (options.edge_threshold, options.threads);
                 statistics_of(units.as_ref(), options.rows, threshold, threads)
             };
-            (0..options.draws).filter_map(draw).collect()
+            (0..options.draws).filter_map(draw).unzip()
         }
     };
     let isotropic = (n >= 2).then(|| Isotropic::new(n, m, options.edge_threshold));
@@ -442,6 +447,11 @@ fn baselines(
         max_cosine: compare(null.map(|i| i.largest), |s| s.max_cosine),
         min_cosine: compare(null.map(|i| i.largest.negated()), |s| s.min_cosine),
         mean_degree: compare(null.map(|i| i.mean_degree), |s| Some(s.mean_degree)),
+        feature_interference: FeatureNull::new(
+            n,
+            null.map(|_| IsotropicCosine::new(m)),
+            &interference,
+        ),
     }
 }
 

@@ -281,7 +281,7 @@ pub(crate) struct AnalyzeArgs {
     /// Name the components at cos^2 > 0.05 (or COS2): digon, pentagon, square antiprism, ...
     #[arg(long, value_name = "COS2", num_args = 0..=1, default_missing_value = "0.05")]
     pub(crate) polytopes: Option<f64>,
-    /// Compare with K random dictionaries, isotropic and of the same mean and covariance
+    /// Compare with K random dictionaries, isotropic and of the same mean and covariance; --per-feature then has interference_z
     #[arg(long, value_name = "K", num_args = 0..=1, default_missing_value = "20", conflicts_with = "no_pairs")]
     pub(crate) null: Option<usize>,
     /// Seed of the random dictionaries

@@ -350,6 +350,11 @@ fn polytopes_baselines_and_activity_are_read() {
         document["max_cosine"]["value"]
     );
     assert!(null["max_cosine"]["matched"]["mean"].is_number());
+    let of_features = &null["feature_interference"];
+    assert_eq!(
+        of_features["isotropic"]["mean"],
+        document["mean_interference_chance"]
+    );
     assert_eq!(document["activity"]["weighting"]["by"], "rates");
     assert!(document["certificates"].as_array().unwrap().len() >= 3);
     let rows = std::fs::read_to_string(folder.path("f.jsonl")).unwrap();

@@ -233,7 +233,8 @@ impl AnalysisDocument {
     }
 
     /// What is known of each feature: `feature`, `label` where labels were given, the columns of
-    /// [`geometry_table`], and for autoencoders `decoder_norm` (as stored), `encoder_norm`, `encoder_cosine`,
+    /// [`geometry_table`]; beside baselines `interference_z`, how many standard deviations the mean interference is
+    /// above that of directions with the same moments, and `interference_z_isotropic`; for autoencoders `decoder_norm` (as stored), `encoder_norm`, `encoder_cosine`,
     /// biases and thresholds under their names in the file (with the norms of the decoder folded in, if they
     /// were), `firing_rate` and `dead`.
     #[must_use]
@@ -246,7 +247,7 @@ impl AnalysisDocument {
                 table.push("label", ColumnValues::Text(labels.clone()));
             }
         }
-        self.reading.push_columns(&mut table);
+        self.reading.push_columns(&self.geometry, &mut table);
         if let Some(autoencoder) = &self.autoencoder {
             for (name, values) in &autoencoder.columns {
                 table.push(name, values.clone());

@@ -3,8 +3,8 @@
 use serde::Serialize;
 use superposition_analysis::faer::MatRef;
 use superposition_analysis::{
-    Activity, ActivityInterference, AnalysisOptions, Certificate, DictionaryReport, NullBaselines,
-    NullOptions, PairStatistics, PairWeighting, PolytopeOptions, Polytopes, Real,
+    Activity, ActivityInterference, AnalysisOptions, Certificate, DictionaryReport, FeatureRow,
+    NullBaselines, NullOptions, PairStatistics, PairWeighting, PolytopeOptions, Polytopes, Real,
     activity_interference, certificates, null_baselines_beside, polytope_stability, polytopes,
 };
 
@@ -219,8 +219,24 @@ fn name_polytopes<T: Real>(
 }
 
 impl DictionaryReading {
-    /// Adds the columns `polytope`, `component` and `met_interference`, those that there are.
-    pub(crate) fn push_columns(&self, table: &mut FeatureTable) {
+    /// Adds the columns `interference_z`, `interference_z_isotropic`, `polytope`, `component` and `met_interference`, those that there are.
+    pub(crate) fn push_columns(&self, geometry: &DictionaryReport, table: &mut FeatureTable) {
+        if let Some(null) = &self.null_baselines {
+            let of_features = |z: &dyn Fn(f64) -> Option<f64>| {
+                let rows = geometry.features.iter();
+                let z = |row: &FeatureRow| {
+                    let is_represented = row.norm > geometry.min_norm;
+                    is_represented.then(|| z(row.mean_interference)).flatten()
+                };
+                ColumnValues::Number(rows.map(z).collect())
+            };
+            let null = &null.feature_interference;
+            table.push("interference_z", of_features(&|x| null.matched_z(x)));
+            table.push(
+                "interference_z_isotropic",
+                of_features(&|x| null.isotropic_z(x)),
+            );
+        }
         if let Some(names) = &self.polytope_of {
             let name = |of: &Option<(String, usize)>| {
                 of.as_ref()

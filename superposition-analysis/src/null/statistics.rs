@@ -89,7 +89,7 @@ struct Seen {
     tile: Mat<f64>,
 }
 
-/// The statistics of unit columns; those of pairs from the pairs of the first `rows` columns with all columns. `None` for fewer than two columns.
+/// The statistics of unit columns, those of pairs from the pairs of the first `rows` columns with all columns; and the mean interference of every column. `None` for fewer than two columns.
 ///
 /// Maxima and counts, so that the order of the tiles does not matter.
 pub(super) fn statistics_of(
@@ -97,7 +97,7 @@ pub(super) fn statistics_of(
     rows: usize,
     threshold: f64,
     threads: usize,
-) -> Option<PairStatistics> {
+) -> Option<(PairStatistics, Vec<f64>)> {
     let n = units.ncols();
     if n < 2 {
         return None;
@@ -127,14 +127,15 @@ pub(super) fn statistics_of(
     let degree = ends as f64 / rows as f64;
     let statistics = PairStatistics::of(mean(&interference), nearest, smallest, degree);
     if rows == n {
-        return Some(statistics);
+        return Some((statistics, interference));
     }
     // The extreme of some pairs is not that of all.
-    Some(PairStatistics {
+    let statistics = PairStatistics {
         max_cosine: None,
         min_cosine: None,
         ..statistics
-    })
+    };
+    Some((statistics, interference))
 }
 
 /// Tiles that hold every pair of 0..rows with 0..n once.
