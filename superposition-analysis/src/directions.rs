@@ -12,10 +12,28 @@ const SAFE_EXPONENT: i32 = 200;
 /// Features that are measured in one block of work.
 const BLOCK: usize = 1024;
 
+/// What is measured of a column.
+#[derive(Clone, Copy)]
+pub(crate) struct Measure {
+    /// The size of its largest element, NaN left out.
+    pub(crate) largest: f64,
+    /// Its squared norm.
+    pub(crate) square: f64,
+}
+
+impl Measure {
+    fn of<T: Real>(column: &[T]) -> Self {
+        Self {
+            largest: largest(column),
+            square: dot(column, column),
+        }
+    }
+}
+
 /// How long the columns of W are: `norm_i = 2^exponent * relative_i`.
 pub(crate) struct Lengths {
-    /// The squared norms of the columns as they are computed with: those of extreme size are scaled.
-    squares: Vec<f64>,
+    /// Of the columns as they are computed with: those of extreme size are scaled.
+    measures: Vec<Measure>,
     /// The norms as given.
     pub(crate) norms: Vec<f64>,
     /// The norms divided by `2^exponent`; the largest is of order one.
@@ -25,19 +43,20 @@ pub(crate) struct Lengths {
 }
 
 impl Lengths {
-    /// From the squared norms of columns, each divided by two to the power of its exponent.
-    pub(crate) fn new(squares: Vec<f64>, exponents: &[i32]) -> Self {
-        let n = squares.len();
-        let times_power = |j: usize, power| libm::scalbn(squares[j].sqrt(), exponents[j] + power);
+    /// From columns each divided by two to the power of its exponent.
+    pub(crate) fn new(measures: Vec<Measure>, exponents: &[i32]) -> Self {
+        let n = measures.len();
+        let norm = |j: usize| measures[j].square.sqrt();
+        let times_power = |j: usize, power| libm::scalbn(norm(j), exponents[j] + power);
         let exponent = (0..n)
-            .filter(|&j| squares[j] > 0.0 && squares[j].is_finite())
-            .map(|j| exponents[j] + libm::ilogb(squares[j].sqrt()))
+            .filter(|&j| norm(j) > 0.0 && norm(j).is_finite())
+            .map(|j| exponents[j] + libm::ilogb(norm(j)))
             .max()
             .unwrap_or(0);
         Self {
             norms: (0..n).map(|j| times_power(j, 0)).collect(),
             relative: (0..n).map(|j| times_power(j, -exponent)).collect(),
-            squares,
+            measures,
             exponent,
         }
     }
@@ -53,14 +72,14 @@ impl Lengths {
             .collect()
     }
 
-    /// The squared norms of the columns as they are computed with.
-    pub(crate) fn squares(&self) -> &[f64] {
-        &self.squares
+    /// Of the columns as they are computed with.
+    pub(crate) fn measures(&self) -> &[Measure] {
+        &self.measures
     }
 
     /// What a column is divided by to have norm 1.
     pub(crate) fn of(&self, j: usize) -> f64 {
-        self.squares[j].sqrt()
+        self.measures[j].square.sqrt()
     }
 
     /// `x * 2^(power * exponent)`: undoes the scaling of a quantity that is homogeneous of degree `power` in W.
@@ -119,10 +138,10 @@ impl<T: Real> Columns<'_, T> {
         }
     }
 
-    fn squares(&self, n: usize, threads: usize) -> Vec<f64> {
+    fn measures(&self, n: usize, threads: usize) -> Vec<Measure> {
         map_blocks(threads, n.div_ceil(BLOCK), |block| {
             block_range(block, BLOCK, n)
-                .map(|j| dot(self.column(j), self.column(j)))
+                .map(|j| Measure::of(self.column(j)))
                 .collect::<Vec<_>>()
         })
         .concat()
@@ -132,28 +151,22 @@ impl<T: Real> Columns<'_, T> {
 impl<'a, T: Real> Directions<'a, T> {
     pub(crate) fn new(w: MatRef<'a, T>, threads: usize) -> Self {
         let (_, n) = w.shape();
-        // Most often the columns are slices that need no scaling, and are measured while they are in the cache.
-        let measured = map_blocks(threads, n.div_ceil(BLOCK), |block| {
-            block_range(block, BLOCK, n)
-                .map(|j| match w.col(j).try_as_col_major() {
-                    Some(column) => {
-                        let column = column.as_slice();
-                        (unsafe_exponent(largest(column)), dot(column, column))
-                    }
-                    None => {
-                        let sizes = w.col(j).iter().map(|x| x.to_f64().abs());
-                        (unsafe_exponent(sizes.fold(0.0, f64::max)), f64::NAN)
-                    }
-                })
-                .collect::<Vec<_>>()
-        });
-        let (exponents, squares): (Vec<i32>, Vec<f64>) = measured.into_iter().flatten().unzip();
-        if w.row_stride() == 1 && exponents.iter().all(|&e| e == 0) {
-            return Self {
-                lengths: Lengths::new(squares, &exponents),
-                columns: Columns::Borrowed(w),
-            };
+        if w.row_stride() == 1 {
+            let columns = Columns::Borrowed(w);
+            let measures = columns.measures(n, threads);
+            if measures.iter().all(|m| unsafe_exponent(m.largest) == 0) {
+                return Self {
+                    lengths: Lengths::new(measures, &vec![0; n]),
+                    columns,
+                };
+            }
         }
+        let exponents: Vec<i32> = (0..n)
+            .map(|j| {
+                let sizes = w.col(j).iter().map(|x| x.to_f64().abs());
+                unsafe_exponent(sizes.fold(0.0, f64::max))
+            })
+            .collect();
         let mut values = Vec::with_capacity(w.nrows() * n);
         for (j, exponent) in exponents.iter().enumerate() {
             values.extend(w.col(j).iter().map(|x| x.times_power(-exponent)));
@@ -163,7 +176,7 @@ impl<'a, T: Real> Directions<'a, T> {
             n_hidden: w.nrows(),
         };
         Self {
-            lengths: Lengths::new(columns.squares(n, threads), &exponents),
+            lengths: Lengths::new(columns.measures(n, threads), &exponents),
             columns,
         }
     }
@@ -173,7 +186,7 @@ impl<'a, T: Real> Directions<'a, T> {
         let n = values.len().checked_div(n_hidden).unwrap_or(0);
         let columns = Columns::Owned { values, n_hidden };
         Self {
-            lengths: Lengths::new(columns.squares(n, threads), &vec![0; n]),
+            lengths: Lengths::new(columns.measures(n, threads), &vec![0; n]),
             columns,
         }
     }
@@ -196,7 +209,7 @@ impl<'a, T: Real> Directions<'a, T> {
     /// Exactly 1 for a copy and -1 for a negated one, at any scale that is a power of two: the root of a square is the number itself.
     pub(crate) fn cosine(&self, i: usize, other: &Directions<'_, T>, j: usize) -> f64 {
         let product = dot(self.column(i), other.column(j));
-        let squares = self.lengths.squares[i] * other.lengths.squares[j];
+        let squares = self.lengths.measures[i].square * other.lengths.measures[j].square;
         // Rounding may leave the cosine of parallel directions beyond 1; NaN stays.
         (product / squares.sqrt()).clamp(-1.0, 1.0)
     }
@@ -215,8 +228,8 @@ impl<'a, T: Real> Directions<'a, T> {
 
     /// The unit directions of a range of features, for products.
     pub(crate) fn units_of(&self, features: Range<usize>) -> Block<'_, T> {
-        let squares = &self.lengths.squares[features.clone()];
-        Block::units(self.columns.range(features), squares)
+        let measures = &self.lengths.measures[features.clone()];
+        Block::units(self.columns.range(features), measures)
     }
 
     /// All unit directions, m x n.

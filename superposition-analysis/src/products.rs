@@ -5,10 +5,10 @@ use std::ops::RangeInclusive;
 use faer::{Mat, MatMut, MatRef};
 
 use crate::Real;
-use crate::directions::{column, column_mut};
+use crate::directions::{Measure, column, column_mut};
 use crate::kernel::{
-    BlockForms, MOST_COMPONENTS, SliceMemory, SlicedTriangle, add_gram_in_slices, dot,
-    forms_in_slices,
+    BlockForms, MOST_COMPONENTS, SliceMemory, SlicedColumns, SlicedTriangle, add_gram_in_slices,
+    dot, forms_in_slices,
 };
 use crate::linalg::{add_lower_gram, lower_product_into};
 
@@ -19,31 +19,24 @@ const IN_DIGITS: RangeInclusive<usize> = 64..=MOST_COMPONENTS;
 pub(crate) struct Block<'a, T> {
     columns: MatRef<'a, T>,
     factors: Vec<f64>,
-    arithmetic: Arithmetic,
-}
-
-/// How products are computed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Arithmetic {
-    /// In digits where the machine has tiles, and what that may lose is known.
-    Any,
-    F64,
+    /// Of the columns, where products may be made of digits.
+    measures: Option<&'a [Measure]>,
 }
 
 impl<'a, T: Real> Block<'a, T> {
-    /// Unit directions, from the columns and their squared norms; a zero column stays zero.
-    pub(crate) fn units(columns: MatRef<'a, T>, squares: &[f64]) -> Self {
-        let factor = |&square: &f64| {
-            if square == 0.0 {
+    /// Unit directions, from columns and what was measured of them; a zero column stays zero.
+    pub(crate) fn units(columns: MatRef<'a, T>, measures: &'a [Measure]) -> Self {
+        let factor = |measure: &Measure| {
+            if measure.square == 0.0 {
                 0.0
             } else {
-                1.0 / square.sqrt()
+                1.0 / measure.square.sqrt()
             }
         };
         Self {
             columns,
-            factors: squares.iter().map(factor).collect(),
-            arithmetic: Arithmetic::Any,
+            factors: measures.iter().map(factor).collect(),
+            measures: Some(measures),
         }
     }
 
@@ -59,8 +52,27 @@ impl<'a, T: Real> Block<'a, T> {
         Self {
             columns,
             factors: vec![1.0; columns.ncols()],
-            arithmetic: Arithmetic::F64,
+            measures: None,
         }
+    }
+
+    /// The columns for products in digits, if those are allowed, and all numbers are finite.
+    fn in_digits(&self) -> Option<SlicedColumns<'_, T>> {
+        if !IN_DIGITS.contains(&self.columns.nrows()) {
+            return None;
+        }
+        let mut largest = 0.0_f64;
+        for (measure, factor) in self.measures?.iter().zip(&self.factors) {
+            if !measure.square.is_finite() || !factor.is_finite() {
+                return None;
+            }
+            largest = largest.max(measure.largest * factor.abs());
+        }
+        Some(SlicedColumns {
+            columns: self.columns,
+            factors: &self.factors,
+            largest,
+        })
     }
 
     /// Copies the columns in f64.
@@ -130,9 +142,8 @@ impl FrameOperator {
                     .for_each(|(sum, x)| *sum += x);
             }
         };
-        let lost = (IN_DIGITS.contains(&m) && block.arithmetic == Arithmetic::Any)
-            .then(|| add_gram_in_slices(block.columns, &block.factors, &mut memory.slices, add))
-            .flatten();
+        let columns = block.in_digits();
+        let lost = columns.and_then(|columns| add_gram_in_slices(columns, &mut memory.slices, add));
         match lost {
             Some(lost) => self.lost += lost,
             None => {
@@ -177,8 +188,7 @@ impl HalvedFrame {
         let FrameOperator { mut lower, lost } = operator;
         let m = lower.nrows();
         (0..m).for_each(|k| lower[(k, k)] /= 2.0);
-        let sliced = IN_DIGITS
-            .contains(&m)
+        let sliced = (IN_DIGITS.contains(&m) && norm_sq.is_finite())
             .then(|| SlicedTriangle::new(lower.as_ref()))
             .flatten();
         Self {
@@ -229,15 +239,12 @@ pub(crate) fn forms<T: Real>(
     block: &Block<'_, T>,
     memory: &mut ProductMemory,
 ) -> Vec<BlockForms> {
-    let sliced: Option<Vec<&SlicedTriangle>> = frames.iter().map(|f| f.sliced.as_ref()).collect();
-    let sliced = sliced.and_then(|triangles| {
-        forms_in_slices(
-            block.columns,
-            &block.factors,
-            &triangles,
-            &mut memory.slices,
-        )
-    });
+    let triangles: Option<Vec<&SlicedTriangle>> =
+        frames.iter().map(|f| f.sliced.as_ref()).collect();
+    let columns = block.in_digits();
+    let sliced = triangles
+        .zip(columns)
+        .and_then(|(triangles, columns)| forms_in_slices(columns, &triangles, &mut memory.slices));
     let mut forms = sliced.unwrap_or_else(|| {
         let units = block.copy_into(&mut memory.columns);
         let (m, n) = units.shape();

@@ -5,8 +5,8 @@ use std::ops::Range;
 use crate::Real;
 use crate::directions::Directions;
 use crate::kernel::{
-    BYTE_BLOCK, ByteLimits, PANEL, PanelLine, Rows, SIDE, Tile, byte_limits, byte_range,
-    depth_of_bytes, dot_words, multiply_bytes, multiply_words, round_into,
+    BYTE_BLOCK, PANEL, PanelLine, Rows, SIDE, Tile, byte_range, depth_of_bytes, dot_words,
+    largest_part, multiply_bytes, multiply_words, round_into,
 };
 use crate::parallel::for_each;
 
@@ -61,7 +61,11 @@ impl Precision {
     ) -> Rounding {
         let (column, length) = (directions.column(feature), directions.lengths.of(feature));
         let scale = match self {
-            Self::Bytes => byte_scale(byte_limits(column), length),
+            Self::Bytes => byte_scale(
+                directions.lengths.measures()[feature].largest,
+                column,
+                length,
+            ),
             Self::Words => WORD_SCALE,
         };
         let residual = round_into(column, scale / length, rounded) / scale;
@@ -141,7 +145,7 @@ impl Quantized {
             },
         );
         let starts = match precision {
-            Precision::Bytes if byte_range().has_starts => starts(&lines, depth, threads),
+            Precision::Bytes if byte_range().part.is_some() => starts(&lines, depth, threads),
             _ => Vec::new(),
         };
         Self {
@@ -241,13 +245,15 @@ fn of_panels(range: Range<usize>, depth: usize) -> Range<usize> {
 }
 
 /// The largest scale at which no component of a unit direction and no part that goes into one sum is larger than [`byte_range`] says.
-fn byte_scale(limits: ByteLimits, length: f64) -> f64 {
+fn byte_scale<T: Real>(largest: f64, column: &[T], length: f64) -> f64 {
     let range = byte_range();
+    let by_component = range.component / (largest / length);
+    let Some(part) = range.part else {
+        return by_component;
+    };
     // Rounding adds at most half to each component of a part.
     let added = (2.0 * BYTE_BLOCK as f64).sqrt() / 2.0;
-    let by_part = (range.part - added) / (limits.part / length);
-    let by_component = range.component / (limits.component / length);
-    by_component.min(by_part)
+    by_component.min((part - added) / (largest_part(column) / length))
 }
 
 /// For the rounding of the cosine that decides, and of everything that is done in f32.

@@ -327,9 +327,9 @@ pub(crate) fn checked_directions<'a, T: Real>(
     let directions = Directions::new(w, options.threads);
     if directions
         .lengths
-        .squares()
+        .measures()
         .iter()
-        .any(|square| !square.is_finite())
+        .any(|m| !m.square.is_finite())
     {
         check_finite(w)?;
     }

@@ -8,9 +8,7 @@ use std::arch::x86_64::{
     _mm256_storeu_si256,
 };
 
-use super::{
-    BYTE_BLOCK, Bounds, ByteLimits, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile, portable,
-};
+use super::{BYTE_BLOCK, Bounds, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile, portable};
 use crate::Real;
 
 /// Lines that are multiplied before the next: a panel and a strip of them fill 22 KiB of the first-level cache.
@@ -195,8 +193,8 @@ pub(super) fn largest<T: Real>(column: &[T]) -> f64 {
 }
 
 #[target_feature(enable = "avx2")]
-pub(super) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
-    portable::byte_limits(column)
+pub(super) fn largest_part<T: Real>(column: &[T]) -> f64 {
+    portable::largest_part(column)
 }
 
 #[target_feature(enable = "avx2")]

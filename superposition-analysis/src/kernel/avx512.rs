@@ -10,9 +10,7 @@ use std::arch::x86_64::{
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_sub_epi32,
 };
 
-use super::{
-    Bounds, ByteLimits, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile, byte_range, portable,
-};
+use super::{Bounds, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile, byte_range, portable};
 use crate::Real;
 
 /// Panels that a strip is multiplied with at once: 24 sums, 4 columns and a row fill 29 of the 32 registers.
@@ -162,8 +160,8 @@ pub(super) fn largest<T: Real>(column: &[T]) -> f64 {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-pub(super) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
-    portable::byte_limits(column)
+pub(super) fn largest_part<T: Real>(column: &[T]) -> f64 {
+    portable::largest_part(column)
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]

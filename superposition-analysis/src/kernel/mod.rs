@@ -28,6 +28,8 @@ mod tests;
 use faer::MatRef;
 
 use crate::Real;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+use crate::directions::column;
 
 /// Directions of a panel of columns.
 pub(crate) const PANEL: usize = 16;
@@ -92,12 +94,10 @@ impl Rows {
 pub(crate) struct ByteRange {
     /// The largest.
     pub(crate) component: f64,
-    /// The largest norm of those that go into one sum of 16 bits.
-    pub(crate) part: f64,
+    /// The largest norm of those that go into one sum of 16 bits, where there are such sums; they begin with what `added` adds to them: see [`multiply_bytes`].
+    pub(crate) part: Option<f64>,
     /// What is added to those of rows, so that they have no sign.
     pub(crate) added: u8,
-    /// Whether sums begin with what that adds to them: see [`multiply_bytes`].
-    pub(crate) has_starts: bool,
 }
 
 /// Of the machine.
@@ -106,9 +106,8 @@ pub(crate) fn byte_range() -> ByteRange {
     if has_avx512_vnni() {
         return ByteRange {
             component: 127.0,
-            part: f64::INFINITY,
+            part: None,
             added: 128,
-            has_starts: false,
         };
     }
     NARROW
@@ -117,9 +116,8 @@ pub(crate) fn byte_range() -> ByteRange {
 /// Of four products of a component and one up to twice as large, two fit a sum of 16 bits with sign; and the square of the norm of a part is just below 2^15, so that by Cauchy and Schwarz no sum of products of those overflows.
 const NARROW: ByteRange = ByteRange {
     component: 90.0,
-    part: 181.0,
+    part: Some(181.0),
     added: 90,
-    has_starts: true,
 };
 
 /// Lines for four components each.
@@ -237,7 +235,7 @@ pub(crate) fn multiply_bytes(
     };
     assert_fits(strips.len(), depth, SIDE / STRIP);
     let blocks = panels.len() / depth * depth.div_ceil(BYTE_BLOCK);
-    assert!(!byte_range().has_starts || starts.len() == blocks);
+    assert!(byte_range().part.is_none() || starts.len() == blocks);
     #[cfg(target_arch = "x86_64")]
     if has_avx512_vnni() {
         // SAFETY: the machine has AVX-512 and its instructions for products of bytes.
@@ -323,28 +321,19 @@ pub(crate) fn largest<T: Real>(column: &[T]) -> f64 {
     portable::largest(column)
 }
 
-/// What limits the scale at which a direction can be rounded to bytes.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ByteLimits {
-    /// The size of its largest component.
-    pub(crate) component: f64,
-    /// The largest norm of the components that go into one sum of 16 bits.
-    pub(crate) part: f64,
-}
-
-/// Of a column; components that are not finite give anything.
-pub(crate) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
+/// The largest norm of the components of a column that go into one sum of 16 bits; what is not finite gives anything.
+pub(crate) fn largest_part<T: Real>(column: &[T]) -> f64 {
     #[cfg(target_arch = "x86_64")]
     if has_avx512() {
         // SAFETY: the machine has AVX-512.
-        return unsafe { avx512::byte_limits(column) };
+        return unsafe { avx512::largest_part(column) };
     }
     #[cfg(target_arch = "x86_64")]
     if has_avx2() {
         // SAFETY: the machine has AVX2.
-        return unsafe { avx2::byte_limits(column) };
+        return unsafe { avx2::largest_part(column) };
     }
-    portable::byte_limits(column)
+    portable::largest_part(column)
 }
 
 /// Rounds a column times a factor to integers, which have to fit, and returns the norm of what that takes away; components that are not finite give anything.
@@ -444,24 +433,31 @@ pub(crate) use sliced::SliceMemory;
 #[derive(Default)]
 pub(crate) struct SliceMemory;
 
-/// `$\sum_j c_j c_j^T$` over columns c, each a column of `columns` times its factor, as products of bytes in tiles: `add(l, k, products)` is to add them to row l and the columns from k on, for every l and every group of 16 columns from that of l on, some of them past the last.
+/// Columns as they are stored, all finite, what each is multiplied with, and a bound of the sizes of their components then.
+#[derive(Clone, Copy)]
+pub(crate) struct SlicedColumns<'a, T> {
+    pub(crate) columns: MatRef<'a, T>,
+    pub(crate) factors: &'a [f64],
+    pub(crate) largest: f64,
+}
+
+/// `$\sum_j c_j c_j^T$` over columns c, as products of bytes in tiles: `add(l, k, products)` is to add them to row l and the columns from k on, for every l and every group of 16 columns from that of l on, some of them past the last.
 ///
-/// Returns what each of the sums may be off by; none, and nothing is added, where the machine has no tiles or a component is not finite.
+/// Returns what each of the sums may be off by; none, and nothing is added, where the machine has no tiles.
 pub(crate) fn add_gram_in_slices<T: Real>(
-    columns: MatRef<'_, T>,
-    factors: &[f64],
+    columns: SlicedColumns<'_, T>,
     memory: &mut SliceMemory,
     add: impl FnMut(usize, usize, &[f64; 16]),
 ) -> Option<f64> {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if let Some(tiles) = tiles() {
-        let n = columns.ncols();
+        let n = columns.factors.len();
         assert!(n <= MOST_COMPONENTS, "{n} columns at once");
-        let columns = sliced::Vectors::new(columns, factors);
         // SAFETY: the machine has the instructions.
-        return unsafe { sliced::add_gram(&tiles, columns, memory, add) };
+        return Some(unsafe { sliced::add_gram(&tiles, columns, memory, add) });
     }
-    let _ = (columns, factors, memory, add);
+    let _ = (columns.columns, columns.factors, columns.largest);
+    let _ = (memory, add);
     None
 }
 
@@ -472,16 +468,21 @@ pub(crate) struct SlicedTriangle {
 }
 
 impl SlicedTriangle {
-    /// From a matrix with zeros above the diagonal. None where the machine has no tiles or a component is not finite.
+    /// From a matrix with zeros above the diagonal, all finite. None where the machine has no tiles.
     pub(crate) fn new(lower: MatRef<'_, f64>) -> Option<Self> {
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if has_tiles() {
-            assert!(lower.nrows() <= MOST_COMPONENTS, "{} rows", lower.nrows());
-            let ones = vec![1.0; lower.ncols()];
-            let columns = sliced::Vectors::new(lower, &ones);
+            let m = lower.nrows();
+            assert!(m <= MOST_COMPONENTS, "{m} rows");
+            let sizes = (0..m).map(|l| largest(column(lower, l)));
+            let columns = SlicedColumns {
+                columns: lower,
+                factors: &vec![1.0; m],
+                largest: sizes.fold(0.0, f64::max),
+            };
             // SAFETY: the machine has the instructions.
             let columns = unsafe { sliced::triangle(columns) };
-            return columns.map(|columns| Self { columns });
+            return Some(Self { columns });
         }
         let _ = lower;
         None
@@ -495,25 +496,20 @@ pub(crate) struct BlockForms {
     pub(crate) lost: f64,
 }
 
-/// For some triangles L `$u^T L u$` for unit vectors u, each a column of `columns` times its factor; none if a component is not finite.
+/// For some triangles L `$u^T L u$` for columns u of length 1; none where the machine has no tiles.
 pub(crate) fn forms_in_slices<T: Real>(
-    columns: MatRef<'_, T>,
-    factors: &[f64],
+    columns: SlicedColumns<'_, T>,
     triangles: &[&SlicedTriangle],
     memory: &mut SliceMemory,
 ) -> Option<Vec<BlockForms>> {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     if let Some(tiles) = tiles() {
-        assert!(
-            columns.nrows() <= MOST_COMPONENTS,
-            "{} rows",
-            columns.nrows()
-        );
-        let columns = sliced::Vectors::new(columns, factors);
+        let m = columns.columns.nrows();
+        assert!(m <= MOST_COMPONENTS, "{m} rows");
         let triangles: Vec<&sliced::Digits> = triangles.iter().map(|t| &t.columns).collect();
         // SAFETY: the machine has the instructions.
-        return unsafe { sliced::all_forms(&tiles, columns, &triangles, memory) };
+        return Some(unsafe { sliced::forms(&tiles, columns, &triangles, memory) });
     }
-    let _ = (columns, factors, triangles, memory);
+    let _ = (columns, triangles, memory);
     None
 }

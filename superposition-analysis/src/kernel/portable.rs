@@ -1,6 +1,6 @@
 //! The bodies in plain Rust.
 
-use super::{BYTE_BLOCK, Bounds, ByteLimits, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile};
+use super::{BYTE_BLOCK, Bounds, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile};
 use crate::Real;
 
 pub(super) fn multiply_words(
@@ -98,7 +98,7 @@ fn larger<T: Real>(largest: f64, x: T) -> f64 {
 }
 
 #[inline(always)]
-pub(super) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
+pub(super) fn largest_part<T: Real>(column: &[T]) -> f64 {
     const LANES: usize = 16;
     let mut largest_square = 0.0_f64;
     for block in column.chunks(4 * BYTE_BLOCK) {
@@ -119,10 +119,7 @@ pub(super) fn byte_limits<T: Real>(column: &[T]) -> ByteLimits {
         }
         largest_square = largest_square.max(sums[0]).max(sums[1]);
     }
-    ByteLimits {
-        component: largest(column),
-        part: largest_square.sqrt(),
-    }
+    largest_square.sqrt()
 }
 
 #[inline(always)]

@@ -17,10 +17,9 @@ use std::arch::x86_64::{
 };
 
 use super::amx::{COMPONENTS, SLICES, Sums, Tile, Tiles, VECTORS, ZERO};
-use super::{BlockForms, PanelLine};
+use super::{BlockForms, PanelLine, SlicedColumns};
 use crate::Real;
 use crate::directions::column;
-use faer::MatRef;
 
 /// The size of an integer.
 const BITS: i32 = 46;
@@ -66,24 +65,6 @@ impl Digits {
     }
 }
 
-/// Vectors as they are stored, and what each is multiplied with.
-#[derive(Clone, Copy)]
-pub(super) struct Vectors<'a, T> {
-    columns: MatRef<'a, T>,
-    factors: &'a [f64],
-}
-
-impl<'a, T: Real> Vectors<'a, T> {
-    pub(super) fn new(columns: MatRef<'a, T>, factors: &'a [f64]) -> Self {
-        assert_eq!(columns.ncols(), factors.len(), "a factor for every column");
-        Self { columns, factors }
-    }
-
-    fn column(self, j: usize) -> &'a [T] {
-        column(self.columns, j)
-    }
-}
-
 /// Memory for the digits of a block of columns.
 #[derive(Default)]
 pub(crate) struct SliceMemory {
@@ -95,26 +76,17 @@ pub(crate) struct SliceMemory {
     rows: Vec<Step>,
 }
 
-/// The power of two that vectors are multiplied with before they are rounded; none if a number is not finite.
-#[target_feature(enable = "avx512f,fma")]
-fn exponent_of<T: Real>(vectors: Vectors<'_, T>) -> Option<i32> {
-    let mut largest = f64::MIN_POSITIVE;
-    for (j, factor) in vectors.factors.iter().enumerate() {
-        let size = largest_of(vectors.column(j)) * factor.abs();
-        // NaN stays.
-        if size > largest || size.is_nan() {
-            largest = size;
-        }
-    }
+/// The power of two that numbers of at most this size are multiplied with before they are rounded.
+fn exponent_of(largest: f64) -> i32 {
     // 2^(1 + logb) is above the largest.
-    let exponent = || (BITS - 1 - libm::ilogb(largest)).min(LARGEST_EXPONENT);
-    largest.is_finite().then(exponent)
+    let exponent = BITS - 1 - libm::ilogb(largest.max(f64::MIN_POSITIVE));
+    exponent.min(LARGEST_EXPONENT)
 }
 
 /// The digits of a range of vectors, which begins with a group, as rows of tiles.
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
 fn split<T: Real>(
-    vectors: Vectors<'_, T>,
+    vectors: SlicedColumns<'_, T>,
     range: Range<usize>,
     exponent: i32,
     digits: &mut Digits,
@@ -129,7 +101,11 @@ fn split<T: Real>(
         // Zeros after the last vector.
         let j = range.start + place;
         let is_vector = j < range.end;
-        let column = if is_vector { vectors.column(j) } else { &[] };
+        let column = if is_vector {
+            column(vectors.columns, j)
+        } else {
+            &[]
+        };
         let factor = if is_vector {
             vectors.factors[j] * scale
         } else {
@@ -144,30 +120,6 @@ fn split<T: Real>(
             }
         }
     }
-}
-
-/// The size of the largest number; NaN is larger than infinity.
-#[target_feature(enable = "avx512f,fma")]
-#[inline]
-fn largest_of<T: Real>(numbers: &[T]) -> f64 {
-    const LANES: usize = 16;
-    // Of numbers without sign the bits are in their order.
-    let bits = |x: T| x.to_f64().abs().to_bits();
-    let mut lanes = [0; LANES];
-    let (chunks, rest) = numbers.as_chunks::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            lanes[lane] = bits(chunk[lane]).max(lanes[lane]);
-        }
-    }
-    let mut largest = 0;
-    for x in rest {
-        largest = bits(*x).max(largest);
-    }
-    for lane in lanes {
-        largest = lane.max(largest);
-    }
-    f64::from_bits(largest)
 }
 
 /// The digits of at most 64 numbers times a factor, in a vector for each digit; zeros after the last number. The last two vectors have no meaning.
@@ -315,7 +267,7 @@ fn multiply_lower(
 #[target_feature(enable = "avx512f,fma")]
 fn forms_of<T: Real>(
     tiles: &Tiles,
-    vectors: Vectors<'_, T>,
+    vectors: SlicedColumns<'_, T>,
     (range, rows): (Range<usize>, &Digits),
     columns: &Digits,
     forms: &mut Vec<f64>,
@@ -333,7 +285,7 @@ fn forms_of<T: Real>(
             let places = row_group * VECTORS..range.len().min((row_group + 1) * VECTORS);
             for (r, place) in places.enumerate() {
                 let images = joined(&sums, r, scale);
-                let components = &vectors.column(range.start + place)[first..];
+                let components = &column(vectors.columns, range.start + place)[first..];
                 let lanes = &mut lanes[place];
                 if let Some(components) = components.first_chunk::<VECTORS>() {
                     for c in 0..VECTORS {
@@ -478,12 +430,12 @@ fn transpose_fourths([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
 pub(super) fn add_gram<T: Real>(
     tiles: &Tiles,
-    columns: Vectors<'_, T>,
+    columns: SlicedColumns<'_, T>,
     memory: &mut SliceMemory,
     add: impl FnMut(usize, usize, &[f64; VECTORS]),
-) -> Option<f64> {
+) -> f64 {
     let (m, n) = columns.columns.shape();
-    let exponent = exponent_of(columns)?;
+    let exponent = exponent_of(columns.largest);
     let across = &mut memory.across;
     across.exponent = exponent;
     across.resize(m, n);
@@ -493,30 +445,30 @@ pub(super) fn add_gram<T: Real>(
         put_across(&memory.some, step, across);
     }
     multiply_lower(tiles, across, &mut memory.rows, add);
-    Some(n as f64 * lost(exponent, exponent))
+    n as f64 * lost(exponent, exponent)
 }
 
-/// The columns of a lower triangle as columns of tiles; none if a component is not finite.
+/// The columns of a lower triangle as columns of tiles.
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
-pub(super) fn triangle(lower: Vectors<'_, f64>) -> Option<Digits> {
+pub(super) fn triangle(lower: SlicedColumns<'_, f64>) -> Digits {
     let (mut rows, mut columns) = (Digits::default(), Digits::default());
     let (m, n) = lower.columns.shape();
-    split(lower, 0..n, exponent_of(lower)?, &mut rows);
+    split(lower, 0..n, exponent_of(lower.largest), &mut rows);
     columns.exponent = rows.exponent;
     columns.resize(n, m);
     transpose_all(&rows.steps, &mut columns.steps);
-    Some(columns)
+    columns
 }
 
 /// As [`super::forms_in_slices`].
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
-pub(super) fn all_forms<T: Real>(
+pub(super) fn forms<T: Real>(
     tiles: &Tiles,
-    vectors: Vectors<'_, T>,
+    vectors: SlicedColumns<'_, T>,
     triangles: &[&Digits],
     memory: &mut SliceMemory,
-) -> Option<Vec<BlockForms>> {
-    let exponent = exponent_of(vectors)?;
+) -> Vec<BlockForms> {
+    let exponent = exponent_of(vectors.largest);
     let (m, n) = vectors.columns.shape();
     // The sum of the sizes of a unit vector's components is at most the root of m.
     let products = m as f64 * (m as f64).sqrt();
@@ -534,5 +486,5 @@ pub(super) fn all_forms<T: Real>(
             forms_of(tiles, vectors, (range.clone(), rows), triangle, values);
         }
     }
-    Some(forms)
+    forms
 }

@@ -156,7 +156,7 @@ pub fn analysis_memory(
 fn kept(n: usize, options: &AnalysisOptions) -> u64 {
     let best = 16 * options.neighbors.max(1) as u64;
     // Lengths, weights, forms and sums.
-    let sums = 8 * (3 + 1 + 3 * REQUESTS as u64);
+    let sums = 8 * (4 + 1 + 3 * REQUESTS as u64);
     // The places while there are lists already, then lists by all features, then those of the report.
     let pairs = match options.pairs {
         Pairs::Skipped => 0,

@@ -71,7 +71,7 @@ impl<'s, S: ColumnSource> Reader<'s, S> {
         &mut self,
         stage: &mut Stage<'_, O>,
     ) -> Result<Lengths, Stop<B, S::Error>> {
-        let mut squares = Vec::with_capacity(self.n_features);
+        let mut measures = Vec::with_capacity(self.n_features);
         let mut exponents = Vec::with_capacity(self.n_features);
         let mut values = Vec::new();
         for range in self.blocks() {
@@ -82,10 +82,10 @@ impl<'s, S: ColumnSource> Reader<'s, S> {
             let w = from_columns(&values, self.n_hidden, range.len());
             check_block(w, range.start).map_err(|error| Stop::Failed(error.into()))?;
             let directions = Directions::new(w, self.threads);
-            squares.extend(directions.lengths.squares());
+            measures.extend(directions.lengths.measures());
             exponents.extend(scaled);
         }
-        Ok(Lengths::new(squares, &exponents))
+        Ok(Lengths::new(measures, &exponents))
     }
 }
 

@@ -148,11 +148,11 @@ where
 fn units<'a, T: Real>(
     values: &'a [T],
     n_hidden: usize,
-    lengths: &Lengths,
+    lengths: &'a Lengths,
     features: Range<usize>,
 ) -> Block<'a, T> {
     let columns = from_columns(values, n_hidden, features.len());
-    Block::units(columns, &lengths.squares()[features])
+    Block::units(columns, &lengths.measures()[features])
 }
 
 /// `u^T F u` for every unit direction and each of the operators.
