@@ -16,7 +16,7 @@ pub(crate) const FEATURE_BLOCK: usize = 512;
 pub(crate) const DIRECT_BLOCK: usize = 128;
 /// How many times the error bound a difference must be to be used: a relative accuracy of 1e-8 at the least.
 const SAFETY: f64 = 1e8;
-/// The same of what products in digits may have lost, a hundred or more times what they do lose: a relative accuracy of 1e-6 at the least.
+/// The same of what products in digits may have lost, which is thousands of times what they do: a relative accuracy of 1e-6 at the least.
 const SAFETY_OF_DIGITS: f64 = 1e6;
 
 /// What the squared cosines of a row are measured in.

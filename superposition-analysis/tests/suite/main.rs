@@ -11,6 +11,7 @@ mod invariants;
 mod known_geometry;
 mod neurons;
 mod null;
+mod null_of_features;
 mod oracles;
 mod pairs_and_clusters;
 mod polytopes;
