@@ -16,7 +16,7 @@ use crate::band::Band;
 use crate::best::{Best, Extreme, Side};
 use crate::coherence::PairCosine;
 use crate::directions::Directions;
-use crate::kernel::{Bounds, Hit, Rows, SIDE, Tile, find_hits, new_tile};
+use crate::kernel::{Bounds, Hit, Rows, SIDE, Tile, find_hits, new_tile, row_extremes};
 use crate::parallel::{block_range, fold_blocks_observed};
 use crate::quantized::{Precision, closer_margin, margin};
 use crate::union_find::UnionFind;
@@ -336,11 +336,17 @@ impl<T: Real> Pass<'_, T> {
             (rows.clone(), residuals.0),
             (columns.clone(), residuals.1),
         );
+        let row_scales = &row_quantized.inverse_scales(rows.clone())[..rows.len()];
+        let column_scales = &column_quantized.inverse_scales(columns.clone());
+        if is_diagonal && found.nearest.count == 1 {
+            let extremes = row_extremes(&found.tile, row_scales, column_scales);
+            self.narrow_bounds(&mut found.bounds, rows.start, residuals, &extremes);
+        }
         found.hits.clear();
         find_hits(
             &found.tile,
-            &row_quantized.inverse_scales(rows.clone())[..rows.len()],
-            &column_quantized.inverse_scales(columns.clone()),
+            row_scales,
+            column_scales,
             &found.bounds,
             &mut found.hits,
         );
@@ -392,9 +398,7 @@ impl<T: Real> Pass<'_, T> {
         (rows, row_residual): (Range<usize>, f32),
         (columns, column_residual): (Range<usize>, f32),
     ) {
-        let edge = self.edge.map_or(f32::INFINITY, |rule| {
-            rule.of_estimates(margin(row_residual, column_residual)).0
-        });
+        let edge = self.edge_bound((row_residual, column_residual));
         let bounds = &mut found.bounds;
         let (nearest, most_opposed) = (&found.nearest.floors, &found.most_opposed.floors);
         for (a, i) in rows.enumerate() {
@@ -409,6 +413,32 @@ impl<T: Real> Pass<'_, T> {
             bounds.column_high[b] = nearest[place] - margin;
             bounds.column_low[b] = -(most_opposed[place] - margin);
         }
+    }
+
+    /// What the size of a cosine has to reach to be that of an edge.
+    fn edge_bound(&self, residuals: (f32, f32)) -> f32 {
+        self.edge.map_or(f32::INFINITY, |rule| {
+            rule.of_estimates(margin(residuals.0, residuals.1)).0
+        })
+    }
+
+    /// What a tile on the diagonal, among the first, says of its bounds where one neighbour is wanted: the most promising of its row is at least that good.
+    /// Columns are rows there.
+    fn narrow_bounds(
+        &self,
+        bounds: &mut Bounds,
+        first: usize,
+        residuals: (f32, f32),
+        extremes: &[[f32; 2]],
+    ) {
+        let edge = self.edge_bound(residuals);
+        for (a, [lowest, highest]) in extremes.iter().enumerate() {
+            let margin = 2.0 * margin(self.rows.1.quantized.residual(first + a), residuals.1);
+            bounds.row_high[a] = bounds.row_high[a].max((highest - margin).min(edge));
+            bounds.row_low[a] = bounds.row_low[a].min((lowest + margin).max(-edge));
+        }
+        bounds.column_high.fill(f32::INFINITY);
+        bounds.column_low.fill(f32::NEG_INFINITY);
     }
 
     /// Lets those of `others`, indices on the other side with cosines known within the margin, that may be among the best of feature `own` compete, the most promising first.

@@ -99,23 +99,23 @@ pub(crate) fn map_blocks_with<M: Send, R: Send>(
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-/// Gives the values `work(memory, block)` for the blocks `0..n_blocks` to `take` in order, each thread with memory of its own.
+/// Calls `work(memory, block)` for the blocks `0..n_blocks`, each thread with memory of its own, and then in the order of the blocks `take(block, memory)`.
 ///
-/// A thread waits with its value until those before it are taken: there are never more of them than threads.
-pub(crate) fn fold_in_order<M: Send, R: Send>(
+/// A thread waits with what it made until those before it are taken.
+pub(crate) fn fold_in_order<M: Send>(
     threads: usize,
     n_blocks: usize,
     new_memory: impl Fn() -> M + Sync,
-    work: impl Fn(&mut M, usize) -> R + Sync,
-    take: impl FnMut(usize, R) + Send,
+    work: impl Fn(&mut M, usize) + Sync,
+    take: impl FnMut(usize, &M) + Send,
 ) {
     let (line, turn) = (Mutex::new((0, take)), Condvar::new());
     let next_of = || line.lock().expect("taking a value does not panic");
     fold_blocks(threads, n_blocks, new_memory, |memory, block| {
-        let result = work(memory, block);
+        work(memory, block);
         let waiting = turn.wait_while(next_of(), |(next, _)| *next < block);
         let mut line = waiting.expect("taking a value does not panic");
-        (line.1)(block, result);
+        (line.1)(block, memory);
         line.0 += 1;
         turn.notify_all();
     });

@@ -130,6 +130,12 @@ impl FrameOperator {
         }
     }
 
+    /// Makes it zero.
+    pub(crate) fn clear(&mut self) {
+        self.lower.fill(0.0);
+        self.lost = 0.0;
+    }
+
     /// Adds the terms of a block of columns.
     pub(crate) fn add_block<T: Real>(&mut self, block: &Block<'_, T>, memory: &mut ProductMemory) {
         let lower = &mut self.lower;

@@ -317,17 +317,16 @@ fn lower_operators<'a, T: Real>(
     fold_in_order(
         threads,
         n_requests * n_chunks,
-        ProductMemory::new,
-        |memory, part| {
+        || (FrameOperator::new(m), ProductMemory::new()),
+        |(operator, memory), part| {
             let chunk = block_range(part % n_chunks, chunk, n);
-            let mut operator = FrameOperator::new(m);
+            operator.clear();
             for start in chunk.clone().step_by(FEATURE_BLOCK) {
                 let range = start..chunk.end.min(start + FEATURE_BLOCK);
                 operator.add_block(&block(part / n_chunks, range), memory);
             }
-            operator
         },
-        |part, operator| operators[part / n_chunks].add(&operator),
+        |part, (operator, _)| operators[part / n_chunks].add(operator),
     );
     operators
 }

@@ -211,3 +211,12 @@ pub(super) fn dot_words(a: &[i16], b: &[i16]) -> i32 {
 pub(super) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
     portable::dot(a, b)
 }
+
+#[target_feature(enable = "avx2")]
+pub(super) fn row_extremes(
+    tile: &Tile,
+    row_scales: &[f32],
+    column_scales: &[f32; SIDE],
+) -> Vec<[f32; 2]> {
+    portable::row_extremes(tile, row_scales, column_scales)
+}

@@ -306,6 +306,25 @@ pub(crate) fn find_hits(
     portable::find_hits(tile, row_scales, column_scales, bounds, hits);
 }
 
+/// The smallest and the largest number of each of the first rows of a tile on the diagonal, multiplied by the scales of their row and their column; without the diagonal, and columns with a scale of NaN.
+pub(crate) fn row_extremes(
+    tile: &Tile,
+    row_scales: &[f32],
+    column_scales: &[f32; SIDE],
+) -> Vec<[f32; 2]> {
+    #[cfg(target_arch = "x86_64")]
+    if has_avx512() {
+        // SAFETY: the machine has AVX-512.
+        return unsafe { avx512::row_extremes(tile, row_scales, column_scales) };
+    }
+    #[cfg(target_arch = "x86_64")]
+    if has_avx2() {
+        // SAFETY: the machine has AVX2.
+        return unsafe { avx2::row_extremes(tile, row_scales, column_scales) };
+    }
+    portable::row_extremes(tile, row_scales, column_scales)
+}
+
 /// The size of the largest component; NaN is left out.
 pub(crate) fn largest<T: Real>(column: &[T]) -> f64 {
     #[cfg(target_arch = "x86_64")]

@@ -3,6 +3,9 @@
 use super::{BYTE_BLOCK, Bounds, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile};
 use crate::Real;
 
+/// Numbers that extremes are taken of at a time.
+const LANES: usize = 16;
+
 pub(super) fn multiply_words(
     strips: &[StripLine],
     panels: &[PanelLine],
@@ -54,6 +57,37 @@ fn multiply(
             }
         }
     }
+}
+
+#[inline(always)]
+pub(super) fn row_extremes(
+    tile: &Tile,
+    row_scales: &[f32],
+    column_scales: &[f32; SIDE],
+) -> Vec<[f32; 2]> {
+    let mut extremes = Vec::with_capacity(row_scales.len());
+    for (row, &scale) in row_scales.iter().enumerate() {
+        let mut values = [0.0_f32; SIDE];
+        for column in 0..SIDE {
+            values[column] = tile[row][column] as f32 * scale * column_scales[column];
+        }
+        values[row] = f32::NAN;
+        let (mut low, mut high) = ([f32::INFINITY; LANES], [f32::NEG_INFINITY; LANES]);
+        let (chunks, _) = values.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                // NaN is neither.
+                let x = chunk[lane];
+                low[lane] = if x < low[lane] { x } else { low[lane] };
+                high[lane] = if x > high[lane] { x } else { high[lane] };
+            }
+        }
+        extremes.push([
+            low.into_iter().fold(f32::INFINITY, f32::min),
+            high.into_iter().fold(f32::NEG_INFINITY, f32::max),
+        ]);
+    }
+    extremes
 }
 
 pub(super) fn find_hits(
