@@ -11,7 +11,7 @@ use std::ops::Range;
 /// Into how many chunks features are cut whose products are added up by themselves, where there are enough.
 const CHUNKS: usize = 16;
 /// Features that are copied, or taken through the frame operator, at once.
-pub(crate) const FEATURE_BLOCK: usize = 512;
+pub(crate) const FEATURE_BLOCK: usize = 1024;
 /// Features whose rows of the Gram matrix are summed directly in one block of work.
 pub(crate) const DIRECT_BLOCK: usize = 128;
 /// How many times the error bound a difference must be to be used: a relative accuracy of 1e-8 at the least.
@@ -203,7 +203,7 @@ impl Weights<'_> {
     /// The sums of [`off_diagonal_sums`](WeightedFrames::off_diagonal_sums) that `u_i^T F u_i` determines, 0 for the others, and the features whose rows must be summed directly.
     ///
     /// Those are the rows where what remains without the own term is not safely above what the form may be off by, in O(n m) each; all of them without forms.
-    /// Rounding in f64 takes at most `$\varepsilon (m + \min(n, 512) + n / 512) \lVert F \rVert$`, and products in digits what [`Forms::lost`] says.
+    /// Rounding in f64 takes at most `$\varepsilon (m + \min(n, 1024) + n / 1024) \lVert F \rVert$`, and products in digits what [`Forms::lost`] says.
     pub(crate) fn split(
         self,
         forms: Option<&Forms>,
@@ -295,9 +295,10 @@ impl DirectRows {
 
 /// What the rounding of `u^T F u` is bounded by, for a unit vector u, relative to the norm of F.
 ///
-/// `u^T F u` itself is a sum of m terms. An element of F is one of n terms, which the matrix product adds up in runs of at most 512 and the runs one after the other.
+/// `u^T F u` itself is a sum of m terms. An element of F is one of n terms, which are added up in runs of at most a block, and the runs one after the other.
 fn relative_error(m: usize, n: usize) -> f64 {
-    let terms = m as f64 + n.min(512) as f64 + n as f64 / 512.0;
+    let runs = n.min(FEATURE_BLOCK) as f64 + n as f64 / FEATURE_BLOCK as f64;
+    let terms = m as f64 + runs;
     f64::EPSILON * terms
 }
 

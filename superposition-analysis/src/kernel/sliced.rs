@@ -255,7 +255,7 @@ fn multiply_lower(
                 let row = &rows[(row_group - start) * steps..(row_group - start + 1) * steps];
                 tiles.multiply_slices(row, columns.group(column_group), &mut sums);
                 for r in 0..VECTORS {
-                    let products = joined(&sums, r, scale);
+                    let products = joined(&sums, r).map(|product| product * scale);
                     add(row_group * VECTORS + r, column_group * VECTORS, &products);
                 }
             }
@@ -284,7 +284,7 @@ fn forms_of<T: Real>(
             tiles.multiply_slices(&operands.0[step..], &operands.1[step..], &mut sums);
             let places = row_group * VECTORS..range.len().min((row_group + 1) * VECTORS);
             for (r, place) in places.enumerate() {
-                let images = joined(&sums, r, scale);
+                let images = joined(&sums, r);
                 let components = &column(vectors.columns, range.start + place)[first..];
                 let lanes = &mut lanes[place];
                 if let Some(components) = components.first_chunk::<VECTORS>() {
@@ -301,7 +301,7 @@ fn forms_of<T: Real>(
     }
     let factors = &vectors.factors[range];
     let sums = lanes.into_iter().map(tree_sum);
-    forms.extend(sums.zip(factors).map(|(sum, factor)| sum * factor));
+    forms.extend(sums.zip(factors).map(|(sum, factor)| sum * factor * scale));
 }
 
 /// What the sum of the products of the first digits, times 2^80, is to be multiplied with.
@@ -315,18 +315,15 @@ fn lost(row: i32, column: i32) -> f64 {
     libm::scalbn(LOST, -row - column)
 }
 
-/// A row of the products, from the sums of products of digits.
+/// A row of the products, still to be scaled, from the sums of products of digits.
 #[target_feature(enable = "avx512f,fma")]
 #[inline]
-fn joined(sums: &[Sums; SLICES], row: usize, scale: f64) -> [f64; VECTORS] {
+fn joined(sums: &[Sums; SLICES], row: usize) -> [f64; VECTORS] {
     let mut products = [0.0_f64; VECTORS];
     for slice in (0..SLICES).rev() {
         for c in 0..VECTORS {
             products[c] = products[c].mul_add(1.0 / 256.0, f64::from(sums[slice][row][c]));
         }
-    }
-    for c in 0..VECTORS {
-        products[c] *= scale;
     }
     products
 }
