@@ -93,7 +93,7 @@ fn make_pages(
         "probe.json --out probe.html",
         "large.npy --features rows --out large.html",
         "embedding.npy --features rows --no-pairs --out embedding.html",
-        "embedding.npy --features rows --no-pairs --memory 40MiB --out blocks.html",
+        "embedding.npy --features rows --no-pairs --memory 48MiB --out blocks.html",
     ] {
         cmd!(shell, "{program} report")
             .args(report.split(' '))

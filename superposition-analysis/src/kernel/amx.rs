@@ -3,7 +3,7 @@
 //! A tile of rows holds 64 components of each of 16 vectors, one after the other. A tile of columns holds in row k the components 4k to 4k + 3 of each of 16 vectors.
 //! Their product is 16 x 16 sums of 32 bits, and exact.
 //!
-//! The compiler has no functions for these instructions yet, so they are written here, loops and all, in three blocks of assembly.
+//! The compiler has no functions for these instructions yet, so they are written here, loops and all, in assembly.
 //! The operating system gives a process the use of tiles when it asks for it, once and for good; a thread has them from [`Tiles::new`] until they are dropped.
 
 use std::arch::asm;
@@ -93,6 +93,7 @@ impl Tiles {
         assert!(steps > 0 && rows[1].len() == steps);
         assert!(columns.iter().all(|column| column.len() == steps));
         assert!(stride >= 3 * VECTORS && to.len() >= (2 * VECTORS - 1) * stride + 3 * VECTORS);
+        let to = to.as_mut_ptr();
         // SAFETY: the loads stay within `steps` tiles of each slice, the stores within 32 rows of 48 integers.
         unsafe {
             asm!(
@@ -136,8 +137,8 @@ impl Tiles {
                 e = inout(reg) columns[2].as_ptr() => _,
                 steps = inout(reg) steps => _,
                 row = in(reg) size_of::<PanelLine>(),
-                to = in(reg) to.as_mut_ptr(),
-                below = in(reg) to[VECTORS * stride..].as_mut_ptr(),
+                to = in(reg) to,
+                below = in(reg) to.add(VECTORS * stride),
                 stride = in(reg) stride * size_of::<i32>(),
                 options(nostack),
             );
@@ -146,7 +147,7 @@ impl Tiles {
 
     /// The products of 16 vectors with 16 others, both in [`SLICES`] slices, the most significant first: for every `s < SLICES` the sum of the products of slice i with slice s - i.
     ///
-    /// Six sums and two tiles fill the eight registers: 27 tiles are loaded for 21 products.
+    /// Six sums and two tiles fill the eight registers: 27 tiles are loaded for 21 products. Their order is such that a sum is not added to before two others have been.
     pub(super) fn multiply_slices(
         &self,
         rows: &[[Tile; SLICES]],
@@ -165,12 +166,12 @@ impl Tiles {
                 "tilezero tmm4",
                 "tilezero tmm5",
                 "2:",
-                row!(0), product!(0, 0), product!(1, 1), product!(2, 2), product!(3, 3), product!(4, 4), product!(5, 5),
-                row!(1), product!(1, 0), product!(2, 1), product!(3, 2), product!(4, 3), product!(5, 4),
-                row!(2), product!(2, 0), product!(3, 1), product!(4, 2), product!(5, 3),
-                row!(3), product!(3, 0), product!(4, 1), product!(5, 2),
-                row!(4), product!(4, 0), product!(5, 1),
+                row!(0), product!(3, 3), product!(2, 2), product!(1, 1), product!(5, 5), product!(4, 4), product!(0, 0),
                 row!(5), product!(5, 0),
+                row!(1), product!(4, 3), product!(3, 2), product!(5, 4), product!(2, 1), product!(1, 0),
+                row!(4), product!(4, 0), product!(5, 1),
+                row!(2), product!(3, 1), product!(2, 0), product!(4, 2), product!(5, 3),
+                row!(3), product!(3, 0), product!(4, 1), product!(5, 2),
                 "add {a}, 6*1024",
                 "add {b}, 6*1024",
                 "dec {steps}",
@@ -209,6 +210,7 @@ pub(super) fn multiply_bytes(
     depth: usize,
     tile: &mut super::Tile,
 ) {
+    assert!(depth.is_multiple_of(VECTORS), "{depth} lines");
     let (columns, _) = panels.as_chunks::<VECTORS>();
     let steps = depth / VECTORS;
     let (n_groups, n_panels) = (rows.len() / steps, columns.len() / steps);
