@@ -2,7 +2,7 @@
 
 use crate::kernel::{dot, largest};
 use crate::parallel::{block_range, map_blocks};
-use crate::products::Block;
+use crate::products::{Arithmetic, Block};
 use crate::{Real, from_columns};
 use faer::{Mat, MatMut, MatRef};
 use std::ops::Range;
@@ -227,9 +227,9 @@ impl<'a, T: Real> Directions<'a, T> {
     }
 
     /// The unit directions of a range of features, for products.
-    pub(crate) fn units_of(&self, features: Range<usize>) -> Block<'_, T> {
+    pub(crate) fn units_of(&self, features: Range<usize>, arithmetic: Arithmetic) -> Block<'_, T> {
         let measures = &self.lengths.measures[features.clone()];
-        Block::units(self.columns.range(features), measures)
+        Block::units(self.columns.range(features), measures, arithmetic)
     }
 
     /// All unit directions, m x n.

@@ -15,6 +15,15 @@ use crate::linalg::{add_lower_gram, lower_product_into};
 /// For how many dimensions digits are used where the machine has tiles: for fewer there is little to be won, and for more the sums of products would not fit.
 const IN_DIGITS: RangeInclusive<usize> = 64..=MOST_COMPONENTS;
 
+/// How products are computed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arithmetic {
+    /// In digits, where the machine has tiles for them.
+    Digits,
+    /// In f64.
+    F64,
+}
+
 /// Columns, and what each is multiplied with.
 pub(crate) struct Block<'a, T> {
     columns: MatRef<'a, T>,
@@ -25,7 +34,11 @@ pub(crate) struct Block<'a, T> {
 
 impl<'a, T: Real> Block<'a, T> {
     /// Unit directions, from columns and what was measured of them; a zero column stays zero.
-    pub(crate) fn units(columns: MatRef<'a, T>, measures: &'a [Measure]) -> Self {
+    pub(crate) fn units(
+        columns: MatRef<'a, T>,
+        measures: &'a [Measure],
+        arithmetic: Arithmetic,
+    ) -> Self {
         let factor = |measure: &Measure| {
             if measure.square == 0.0 {
                 0.0
@@ -36,7 +49,7 @@ impl<'a, T: Real> Block<'a, T> {
         Self {
             columns,
             factors: measures.iter().map(factor).collect(),
-            measures: Some(measures),
+            measures: (arithmetic == Arithmetic::Digits).then_some(measures),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::Real;
 use crate::directions::Directions;
 use crate::linalg::product_into;
 use crate::parallel::{block_range, fold_in_order, map_blocks, map_blocks_with};
-use crate::products::{Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
+use crate::products::{Arithmetic, Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
 use faer::{Mat, MatRef};
 use std::ops::Range;
 
@@ -71,13 +71,8 @@ impl<'a, T: Real> WeightedFrames<'a, T> {
                 "one weight per direction"
             );
         }
-        let shape = (directions.n_hidden(), directions.n_features());
-        let operators = (shape.1 > shape.0).then(|| {
-            lower_operators(shape, requests.len(), threads, |request, range| {
-                let weights = requests[request].weights.scaled;
-                directions.units_of(range.clone()).weighted(&weights[range])
-            })
-        });
+        let operators = (directions.n_features() > directions.n_hidden())
+            .then(|| operators_of(directions, &requests, threads, Arithmetic::Digits));
         Self {
             directions,
             requests,
@@ -96,7 +91,18 @@ impl<'a, T: Real> WeightedFrames<'a, T> {
             threads,
             operators,
         } = self;
-        let forms = operators.map(|operators| quadratic_forms(directions, operators, threads));
+        let forms = operators.map(|operators| {
+            let digits = Arithmetic::Digits;
+            let mut forms = quadratic_forms(directions, operators, threads, digits);
+            let lost = lost_requests(&requests, &forms, directions.n_hidden());
+            if !lost.is_empty() {
+                let requests: Vec<Request<'_>> = lost.iter().map(|&k| requests[k]).collect();
+                let operators = operators_of(directions, &requests, threads, Arithmetic::F64);
+                let again = quadratic_forms(directions, operators, threads, Arithmetic::F64);
+                lost.into_iter().zip(again).for_each(|(k, f)| forms[k] = f);
+            }
+            forms
+        });
         let of_request = |(k, request): (usize, &Request<'_>)| {
             let forms = forms.as_ref().map(|forms| &forms[k]);
             sums_of(directions, *request, forms, threads)
@@ -120,18 +126,53 @@ impl<'a, T: Real> WeightedFrames<'a, T> {
     }
 }
 
+/// The operator of each request.
+fn operators_of<T: Real>(
+    directions: &Directions<'_, T>,
+    requests: &[Request<'_>],
+    threads: usize,
+    arithmetic: Arithmetic,
+) -> Vec<FrameOperator> {
+    let shape = (directions.n_hidden(), directions.n_features());
+    lower_operators(shape, requests.len(), threads, |request, range| {
+        let weights = &requests[request].weights.scaled[range.clone()];
+        directions.units_of(range, arithmetic).weighted(weights)
+    })
+}
+
+/// The requests for which so many rows are lost in digits that products in f64 are less work than summing those directly.
+pub(crate) fn lost_requests(
+    requests: &[Request<'_>],
+    forms: &[Forms],
+    n_hidden: usize,
+) -> Vec<usize> {
+    let is_lost = |&k: &usize| {
+        let own = requests[k].weights.scaled.iter();
+        let (rounding, least) = forms[k].least(n_hidden);
+        let others = forms[k]
+            .values
+            .iter()
+            .zip(own)
+            .map(|(f, own)| f - own * own);
+        let lost = others.filter(|&others| others > rounding && others <= least);
+        lost.count() > n_hidden
+    };
+    (0..requests.len()).filter(is_lost).collect()
+}
+
 /// `u_i^T F u_i` for every operator and every i.
 fn quadratic_forms<T: Real>(
     directions: &Directions<'_, T>,
     operators: Vec<FrameOperator>,
     threads: usize,
+    arithmetic: Arithmetic,
 ) -> Vec<Forms> {
     let n = directions.n_features();
     let halved: Vec<HalvedFrame> = operators.into_iter().map(HalvedFrame::new).collect();
     let n_blocks = n.div_ceil(FEATURE_BLOCK);
     let blocks = map_blocks_with(threads, n_blocks, ProductMemory::new, |memory, block| {
         let range = block_range(block, FEATURE_BLOCK, n);
-        forms(&halved, &directions.units_of(range), memory)
+        forms(&halved, &directions.units_of(range, arithmetic), memory)
     });
     let of_frame = |(k, frame): (usize, &HalvedFrame)| {
         let mut all = frame.no_forms();
@@ -202,7 +243,7 @@ pub(crate) struct Weights<'a> {
 impl Weights<'_> {
     /// The sums of [`off_diagonal_sums`](WeightedFrames::off_diagonal_sums) that `u_i^T F u_i` determines, 0 for the others, and the features whose rows must be summed directly.
     ///
-    /// Those are the rows where what remains without the own term is not safely above what the form may be off by, in O(n m) each; all of them without forms.
+    /// Those are the rows where what remains without the own term is not safely above what the form may be off by, in O(n m) each; all of them without forms. Where there would be many, see [`lost_requests`].
     /// Rounding in f64 takes at most `$\varepsilon (m + \min(n, 1024) + n / 1024) \lVert F \rVert$`, and products in digits what [`Forms::lost`] says.
     pub(crate) fn split(
         self,
@@ -216,8 +257,7 @@ impl Weights<'_> {
         match forms {
             None => direct.extend(0..n),
             Some(forms) => {
-                let rounding = relative_error(n_hidden, n) * forms.norm_sq.sqrt();
-                let least = SAFETY * rounding + SAFETY_OF_DIGITS * forms.lost();
+                let (_, least) = forms.least(n_hidden);
                 for (i, total) in forms.values.iter().enumerate() {
                     let own = self.scaled[i];
                     let others = total - own * own;
@@ -290,6 +330,15 @@ impl DirectRows {
                 }
             }
         }
+    }
+}
+
+impl Forms {
+    /// What the sum of a row's other terms has to be above: without and with what products in digits may have lost.
+    fn least(&self, n_hidden: usize) -> (f64, f64) {
+        let error = relative_error(n_hidden, self.values.len()) * self.norm_sq.sqrt();
+        let rounding = SAFETY * error;
+        (rounding, rounding + SAFETY_OF_DIGITS * self.lost())
     }
 }
 
@@ -370,7 +419,8 @@ mod tests {
             let directions = Directions::new(w.as_ref(), 1);
             let ones = vec![1.0; n];
             let frames = WeightedFrames::new(&directions, vec![Request::of(&ones)], 1);
-            let forms = quadratic_forms(&directions, frames.operators.unwrap(), 1);
+            let operators = frames.operators.unwrap();
+            let forms = quadratic_forms(&directions, operators, 1, Arithmetic::Digits);
             // The length of the rounded direction is 1 up to 4 eps.
             let error = (forms[0].values[0] / n as f64 - 1.0).abs();
             assert!(error <= relative_error(2, n), "{direction:?}: {error:e}");
@@ -409,6 +459,37 @@ mod tests {
                 assert_close(sums[0].1, sums[1].1, relative);
             }
         }
+    }
+
+    /// One feature is a hundred times as long as the others and orthogonal to them: beside it digits tell nothing of what those share, and f64 does.
+    #[test]
+    fn rows_that_digits_lose_are_found_in_f64() {
+        let (m, n) = (80, 400);
+        let mut w = geometry::random_gaussian(m, n, 12);
+        (0..n).for_each(|j| w[(0, j)] = 0.0);
+        w.col_as_slice_mut(0).fill(0.0);
+        w[(0, 0)] = 100.0 * (m as f64).sqrt();
+        let directions = Directions::new(w.as_ref(), 1);
+        let requests = [Request::of(&directions.lengths.relative)];
+        let forms = |arithmetic| {
+            let operators = operators_of(&directions, &requests, 1, arithmetic);
+            quadratic_forms(&directions, operators, 1, arithmetic)
+        };
+        let (digits, exact) = (forms(Arithmetic::Digits), forms(Arithmetic::F64));
+        assert_eq!(
+            (exact[0].lost(), lost_requests(&requests, &exact, m)),
+            (0.0, vec![])
+        );
+        // Where the machine has tiles at all.
+        let has_lost = digits[0].lost() > 0.0;
+        assert_eq!(
+            lost_requests(&requests, &digits, m).len(),
+            usize::from(has_lost)
+        );
+        let frames = WeightedFrames::new(&directions, requests.to_vec(), 1);
+        let found = frames.off_diagonal_sums();
+        let expected = sums_of(&directions, requests[0], Some(&exact[0]), 1);
+        assert_eq!(found[0], expected);
     }
 
     /// Norms from 1 down to 1e-30, copies, and directions with nearly all of their norm in one dimension: what the operator cannot tell is summed directly.

@@ -9,8 +9,10 @@ use super::{ColumnSource, Stage, Stop, StreamProgress, StreamStage};
 use crate::directions::{Lengths, column_mut};
 use crate::kernel::BlockForms;
 use crate::parallel::for_each;
-use crate::products::{Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
-use crate::weighted_frame::{DIRECT_BLOCK, DirectRows, FEATURE_BLOCK, Request, Unit, chunk_size};
+use crate::products::{Arithmetic, Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
+use crate::weighted_frame::{
+    DIRECT_BLOCK, DirectRows, FEATURE_BLOCK, Request, Unit, chunk_size, lost_requests,
+};
 use crate::{Real, from_columns};
 
 /// What [`off_diagonal_sums`] finds.
@@ -41,10 +43,18 @@ where
             observe: &mut *observe,
             stage: StreamStage::Summing,
         };
-        let operators = operators(reader, lengths, requests, &mut stage)?;
-        potential = Some(operators[0].norm_sq());
-        let halved: Vec<_> = operators.into_iter().map(HalvedFrame::new).collect();
-        forms = Some(quadratic_forms(reader, lengths, &halved, &mut stage)?);
+        let digits = Arithmetic::Digits;
+        let found = operators(reader, lengths, requests, digits, &mut stage)?;
+        potential = Some(found[0].norm_sq());
+        let mut all = quadratic_forms(reader, lengths, found, digits, &mut stage)?;
+        let lost = lost_requests(requests, &all, m);
+        if !lost.is_empty() {
+            let requests: Vec<Request<'_>> = lost.iter().map(|&k| requests[k]).collect();
+            let found = operators(reader, lengths, &requests, Arithmetic::F64, &mut stage)?;
+            let again = quadratic_forms(reader, lengths, found, Arithmetic::F64, &mut stage)?;
+            lost.into_iter().zip(again).for_each(|(k, f)| all[k] = f);
+        }
+        forms = Some(all);
     }
     let split = |k: usize, request: &Request<'_>| {
         let forms = forms.as_ref().map(|forms| &forms[k]);
@@ -94,6 +104,7 @@ fn operators<S, B, O>(
     reader: &mut Reader<'_, S>,
     lengths: &Lengths,
     requests: &[Request<'_>],
+    arithmetic: Arithmetic,
     stage: &mut Stage<'_, O>,
 ) -> Result<Vec<FrameOperator>, Stop<B, S::Error>>
 where
@@ -132,7 +143,7 @@ where
                 let block = blocks[b].clone();
                 if !block.is_empty() {
                     let weights = &requests[k].weights.scaled[block.clone()];
-                    let units = units(&values[b], m, lengths, block);
+                    let units = units(&values[b], m, (lengths, block), arithmetic);
                     operator.add_block(&units.weighted(weights), memory);
                 }
             });
@@ -148,18 +159,19 @@ where
 fn units<'a, T: Real>(
     values: &'a [T],
     n_hidden: usize,
-    lengths: &'a Lengths,
-    features: Range<usize>,
+    (lengths, features): (&'a Lengths, Range<usize>),
+    arithmetic: Arithmetic,
 ) -> Block<'a, T> {
     let columns = from_columns(values, n_hidden, features.len());
-    Block::units(columns, &lengths.measures()[features])
+    Block::units(columns, &lengths.measures()[features], arithmetic)
 }
 
 /// `u^T F u` for every unit direction and each of the operators.
 fn quadratic_forms<S, B, O>(
     reader: &mut Reader<'_, S>,
     lengths: &Lengths,
-    halved: &[HalvedFrame],
+    operators: Vec<FrameOperator>,
+    arithmetic: Arithmetic,
     stage: &mut Stage<'_, O>,
 ) -> Result<Vec<Forms>, Stop<B, S::Error>>
 where
@@ -167,6 +179,7 @@ where
     O: FnMut(StreamProgress) -> ControlFlow<B>,
 {
     let (m, n, threads) = (reader.n_hidden, reader.n_features, reader.threads);
+    let halved: Vec<HalvedFrame> = operators.into_iter().map(HalvedFrame::new).collect();
     let mut found: Vec<Forms> = halved.iter().map(HalvedFrame::no_forms).collect();
     let mut values = vec![Vec::new(); threads];
     let mut tasks: Vec<(ProductMemory, Vec<BlockForms>)> = values
@@ -184,8 +197,9 @@ where
             threads,
             tasks.iter_mut().enumerate(),
             |(b, (memory, forms_of_block))| {
-                let units = units(&values[b], m, lengths, blocks[b].clone());
-                *forms_of_block = forms(halved, &units, memory);
+                let features = (lengths, blocks[b].clone());
+                let units = units(&values[b], m, features, arithmetic);
+                *forms_of_block = forms(&halved, &units, memory);
             },
         );
         for (_, forms_of_block) in tasks {
