@@ -197,7 +197,7 @@ pub(super) fn dot_words(a: &[i16], b: &[i16]) -> i32 {
 
 /// The sum of lanes, the second half of which is added to the first again and again.
 #[inline(always)]
-fn tree_sum<const N: usize>(mut lanes: [f64; N]) -> f64 {
+pub(super) fn tree_sum<const N: usize>(mut lanes: [f64; N]) -> f64 {
     let mut half = N / 2;
     while half > 0 {
         for lane in 0..half {

@@ -17,6 +17,7 @@ use std::arch::x86_64::{
 };
 
 use super::amx::{COMPONENTS, SLICES, Sums, Tile, Tiles, VECTORS, ZERO};
+use super::portable::tree_sum;
 use super::{BlockForms, PanelLine, SlicedColumns};
 use crate::Real;
 use crate::directions::column;
@@ -326,17 +327,6 @@ fn joined(sums: &[Sums; SLICES], row: usize) -> [f64; VECTORS] {
         }
     }
     products
-}
-
-fn tree_sum(mut lanes: [f64; VECTORS]) -> f64 {
-    let mut half = VECTORS / 2;
-    while half > 0 {
-        for lane in 0..half {
-            lanes[lane] += lanes[lane + half];
-        }
-        half /= 2;
-    }
-    lanes[0]
 }
 
 #[target_feature(enable = "avx512f,fma")]
