@@ -2,7 +2,7 @@
 
 use crate::Real;
 use crate::directions::{Directions, Lengths};
-use crate::weighted_frame::{Request, WeightedFrames, operator};
+use crate::weighted_frame::{Request, operator, potential};
 use faer::{Mat, MatRef};
 
 /// The frame operator: `$F = W W^T = \sum_i W_i W_i^T$`, m x m, accumulated in f64.
@@ -42,9 +42,7 @@ pub fn frame_operator<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
 #[must_use]
 pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
     let directions = Directions::new(w, 1);
-    directions
-        .lengths
-        .rescale(frame_of(&directions).potential(), 4)
+    directions.lengths.rescale(scaled_potential(&directions), 4)
 }
 
 /// The frame potential over its smallest possible value: `$m \lVert F \rVert_F^2 / (\operatorname{tr} F)^2$`, from 1 (a tight frame) to m (all features in one direction).
@@ -61,17 +59,16 @@ pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
 #[must_use]
 pub fn tightness<T: Real>(w: MatRef<'_, T>) -> Option<f64> {
     let directions = Directions::new(w, 1);
-    let potential = frame_of(&directions).potential();
-    tightness_of(&directions.lengths, w.nrows(), potential)
+    tightness_of(
+        &directions.lengths,
+        w.nrows(),
+        scaled_potential(&directions),
+    )
 }
 
-/// The frame of W itself, up to the common power of two.
-fn frame_of<'a, T: Real>(directions: &'a Directions<'_, T>) -> WeightedFrames<'a, T> {
-    WeightedFrames::new(
-        directions,
-        vec![Request::of(&directions.lengths.relative)],
-        1,
-    )
+/// The frame potential of the columns as [`Lengths`] scale them.
+fn scaled_potential<T: Real>(directions: &Directions<'_, T>) -> f64 {
+    potential(directions, Request::of(&directions.lengths.relative))
 }
 
 /// As [`tightness`], from the potential of the frame as [`Lengths`] scale it.

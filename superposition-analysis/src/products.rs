@@ -7,8 +7,8 @@ use faer::{Mat, MatMut, MatRef};
 use crate::Real;
 use crate::directions::{Measure, column, column_mut};
 use crate::kernel::{
-    BlockForms, MOST_COMPONENTS, SliceMemory, SlicedColumns, SlicedTriangle, add_gram_in_slices,
-    dot, forms_in_slices,
+    BlockForms, Digits, MOST_COMPONENTS, SliceMemory, SlicedColumns, SlicedTriangle,
+    add_gram_in_slices, dot, forms_in_slices,
 };
 use crate::linalg::{add_lower_gram, lower_product_into};
 
@@ -16,20 +16,31 @@ use crate::linalg::{add_lower_gram, lower_product_into};
 const IN_DIGITS: RangeInclusive<usize> = 64..=MOST_COMPONENTS;
 
 /// How products are computed.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Arithmetic {
     /// In digits, where the machine has tiles for them.
-    Digits,
+    InDigits(Digits),
     /// In f64.
     F64,
+}
+
+impl Arithmetic {
+    /// The next better one; none after f64.
+    pub(crate) fn better(self) -> Option<Self> {
+        match self {
+            Self::InDigits(Digits::Five) => Some(Self::InDigits(Digits::Six)),
+            Self::InDigits(Digits::Six) => Some(Self::F64),
+            Self::F64 => None,
+        }
+    }
 }
 
 /// Columns, and what each is multiplied with.
 pub(crate) struct Block<'a, T> {
     columns: MatRef<'a, T>,
     factors: Vec<f64>,
-    /// Of the columns, where products may be made of digits.
-    measures: Option<&'a [Measure]>,
+    /// In which digits products may be made, and what they have to know of the columns.
+    digits: Option<(Digits, &'a [Measure])>,
 }
 
 impl<'a, T: Real> Block<'a, T> {
@@ -49,7 +60,10 @@ impl<'a, T: Real> Block<'a, T> {
         Self {
             columns,
             factors: measures.iter().map(factor).collect(),
-            measures: (arithmetic == Arithmetic::Digits).then_some(measures),
+            digits: match arithmetic {
+                Arithmetic::InDigits(digits) => Some((digits, measures)),
+                Arithmetic::F64 => None,
+            },
         }
     }
 
@@ -65,27 +79,29 @@ impl<'a, T: Real> Block<'a, T> {
         Self {
             columns,
             factors: vec![1.0; columns.ncols()],
-            measures: None,
+            digits: None,
         }
     }
 
     /// The columns for products in digits, if those are allowed, and all numbers are finite.
-    fn in_digits(&self) -> Option<SlicedColumns<'_, T>> {
+    fn in_digits(&self) -> Option<(SlicedColumns<'_, T>, Digits)> {
         if !IN_DIGITS.contains(&self.columns.nrows()) {
             return None;
         }
+        let (digits, measures) = self.digits?;
         let mut largest = 0.0_f64;
-        for (measure, factor) in self.measures?.iter().zip(&self.factors) {
+        for (measure, factor) in measures.iter().zip(&self.factors) {
             if !measure.square.is_finite() || !factor.is_finite() {
                 return None;
             }
             largest = largest.max(measure.largest * factor.abs());
         }
-        Some(SlicedColumns {
+        let columns = SlicedColumns {
             columns: self.columns,
             factors: &self.factors,
             largest,
-        })
+        };
+        Some((columns, digits))
     }
 
     /// Copies the columns in f64.
@@ -161,8 +177,9 @@ impl FrameOperator {
                     .for_each(|(sum, x)| *sum += x);
             }
         };
-        let columns = block.in_digits();
-        let lost = columns.and_then(|columns| add_gram_in_slices(columns, &mut memory.slices, add));
+        let lost = block.in_digits().and_then(|(columns, digits)| {
+            add_gram_in_slices(columns, digits, &mut memory.slices, add)
+        });
         match lost {
             Some(lost) => self.lost += lost,
             None => {
@@ -202,14 +219,17 @@ pub(crate) struct HalvedFrame {
 }
 
 impl HalvedFrame {
-    pub(crate) fn new(operator: FrameOperator) -> Self {
+    pub(crate) fn new(operator: FrameOperator, arithmetic: Arithmetic) -> Self {
         let norm_sq = operator.norm_sq();
         let FrameOperator { mut lower, lost } = operator;
         let m = lower.nrows();
         (0..m).for_each(|k| lower[(k, k)] /= 2.0);
-        let sliced = (IN_DIGITS.contains(&m) && norm_sq.is_finite())
-            .then(|| SlicedTriangle::new(lower.as_ref()))
-            .flatten();
+        let sliced = match arithmetic {
+            Arithmetic::InDigits(digits) if IN_DIGITS.contains(&m) && norm_sq.is_finite() => {
+                SlicedTriangle::new(lower.as_ref(), digits)
+            }
+            _ => None,
+        };
         Self {
             lower,
             sliced,
@@ -223,8 +243,7 @@ impl HalvedFrame {
         Forms {
             values: Vec::new(),
             norm_sq: self.norm_sq,
-            // The sum of the sizes of a unit vector's components is at most the root of m.
-            lost_before: self.lost * self.lower.nrows() as f64,
+            operator_lost: self.lost * self.lower.nrows() as f64,
             lost: 0.0,
         }
     }
@@ -235,7 +254,8 @@ pub(crate) struct Forms {
     pub(crate) values: Vec<f64>,
     /// The squared Frobenius norm of F.
     pub(crate) norm_sq: f64,
-    lost_before: f64,
+    /// What products in digits may have lost of F: of its Frobenius norm, and so of each form.
+    pub(crate) operator_lost: f64,
     lost: f64,
 }
 
@@ -248,7 +268,7 @@ impl Forms {
 
     /// What products in digits may have lost of each.
     pub(crate) fn lost(&self) -> f64 {
-        self.lost_before + self.lost
+        self.operator_lost + self.lost
     }
 }
 
@@ -260,10 +280,11 @@ pub(crate) fn forms<T: Real>(
 ) -> Vec<BlockForms> {
     let triangles: Option<Vec<&SlicedTriangle>> =
         frames.iter().map(|f| f.sliced.as_ref()).collect();
-    let columns = block.in_digits();
     let sliced = triangles
-        .zip(columns)
-        .and_then(|(triangles, columns)| forms_in_slices(columns, &triangles, &mut memory.slices));
+        .zip(block.in_digits())
+        .and_then(|(triangles, (columns, _))| {
+            forms_in_slices(columns, &triangles, &mut memory.slices)
+        });
     let mut forms = sliced.unwrap_or_else(|| {
         let units = block.copy_into(&mut memory.columns);
         let (m, n) = units.shape();

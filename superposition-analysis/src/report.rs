@@ -8,7 +8,7 @@ use crate::frame::tightness_of;
 use crate::interference::{mean, mean_interference_tight, mean_over_others, welch_bound};
 use crate::neighbors::Neighbors;
 use crate::pairs::PairSearch;
-use crate::weighted_frame::{Request, WeightedFrames};
+use crate::weighted_frame::{Request, Totals, totals};
 use crate::{AnalysisError, Real, check_finite};
 use faer::MatRef;
 
@@ -355,9 +355,8 @@ pub(crate) fn analyze_directions<T: Real>(
     let lengths = &directions.lengths;
     let represented = lengths.represented(options.min_norm);
     let weights = SumWeights::new(lengths, &represented);
-    let frames = WeightedFrames::new(directions, weights.requests(lengths), options.threads);
-    let (potential, sums) = (frames.potential(), frames.off_diagonal_sums());
-    let sums = weights.sums(lengths, &represented, potential, sums);
+    let totals = totals(directions, &weights.requests(lengths), options.threads);
+    let sums = weights.sums(lengths, &represented, totals);
     let pairs = options
         .pair_search()
         .map(|search| RepresentedPairs::new(directions, &represented, search));
@@ -404,13 +403,15 @@ impl SumWeights {
         requests
     }
 
-    /// From the sums of each request, and the frame potential with the weights of the first.
+    /// From what was found for the requests.
     pub(crate) fn sums(
         self,
         lengths: &Lengths,
         represented: &[usize],
-        potential: f64,
-        mut sums: Vec<Vec<f64>>,
+        Totals {
+            mut sums,
+            potential,
+        }: Totals,
     ) -> Sums {
         let n = lengths.n_features();
         let all = self

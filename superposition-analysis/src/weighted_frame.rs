@@ -1,11 +1,13 @@
 //! Sums over all pairs of a row, through the frame operator where that is accurate and directly where it is not.
 
 use crate::Real;
-use crate::directions::Directions;
+use crate::directions::{Directions, Lengths};
+use crate::kernel::Digits;
 use crate::linalg::product_into;
 use crate::parallel::{block_range, fold_in_order, map_blocks, map_blocks_with};
 use crate::products::{Arithmetic, Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
 use faer::{Mat, MatRef};
+use std::convert::Infallible;
 use std::ops::Range;
 
 /// Into how many chunks features are cut whose products are added up by themselves, where there are enough.
@@ -46,84 +48,140 @@ impl<'a> Request<'a> {
             unit: Unit::Weights,
         }
     }
-}
 
-/// Unit directions `u_i` with one or more sets of weights r (norms, or ones), and for each their frame operator `$F = \sum_i r_i^2 u_i u_i^T$` where n > m.
-pub(crate) struct WeightedFrames<'a, T> {
-    directions: &'a Directions<'a, T>,
-    requests: Vec<Request<'a>>,
-    threads: usize,
-    /// The m x m operators; `None` where n <= m, since then the n x n Gram matrix is the smaller one and its rows are summed directly.
-    operators: Option<Vec<FrameOperator>>,
-}
-
-impl<'a, T: Real> WeightedFrames<'a, T> {
-    pub(crate) fn new(
-        directions: &'a Directions<'a, T>,
-        requests: Vec<Request<'a>>,
-        threads: usize,
-    ) -> Self {
-        for request in &requests {
-            let n_weights = request.weights.scaled.len();
-            assert_eq!(
-                directions.n_features(),
-                n_weights,
-                "one weight per direction"
-            );
-        }
-        let operators = (directions.n_features() > directions.n_hidden())
-            .then(|| operators_of(directions, &requests, threads, Arithmetic::Digits));
+    /// The same weights, in their own unit.
+    pub(crate) fn in_weights(self) -> Self {
         Self {
-            directions,
-            requests,
-            threads,
-            operators,
+            unit: Unit::Weights,
+            ..self
         }
     }
+}
 
+/// What [`totals`] finds.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Totals {
     /// `$\sum_{j \ne i} (r_j\, u_i \cdot u_j)^2$` for every i, for each request in its unit squared.
-    ///
-    /// The sum over all j is `u_i^T F u_i`, and what remains after its own term `r_i^2` may be nothing but rounding: see [`Weights::split`].
-    pub(crate) fn off_diagonal_sums(self) -> Vec<Vec<f64>> {
-        let Self {
-            directions,
-            requests,
-            threads,
-            operators,
-        } = self;
-        let forms = operators.map(|operators| {
-            let digits = Arithmetic::Digits;
-            let mut forms = quadratic_forms(directions, operators, threads, digits);
-            let lost = lost_requests(&requests, &forms, directions.n_hidden());
-            if !lost.is_empty() {
-                let requests: Vec<Request<'_>> = lost.iter().map(|&k| requests[k]).collect();
-                let operators = operators_of(directions, &requests, threads, Arithmetic::F64);
-                let again = quadratic_forms(directions, operators, threads, Arithmetic::F64);
-                lost.into_iter().zip(again).for_each(|(k, f)| forms[k] = f);
-            }
-            forms
-        });
-        let of_request = |(k, request): (usize, &Request<'_>)| {
-            let forms = forms.as_ref().map(|forms| &forms[k]);
-            sums_of(directions, *request, forms, threads)
-        };
-        requests.iter().enumerate().map(of_request).collect()
-    }
-
+    pub(crate) sums: Vec<Vec<f64>>,
     /// The frame potential `$\sum_{i,j} (r_i r_j\, u_i \cdot u_j)^2 = \lVert F \rVert_F^2$` with the weights of the first request.
-    pub(crate) fn potential(&self) -> f64 {
-        match &self.operators {
-            Some(operators) => operators[0].norm_sq(),
-            None => {
-                let request = Request {
-                    unit: Unit::Weights,
-                    ..self.requests[0]
-                };
-                let sums = sums_of(self.directions, request, None, self.threads);
-                request.weights.potential(&sums)
-            }
+    pub(crate) potential: f64,
+}
+
+/// The sums over all pairs of unit directions `u_i`, for requests with weights r (norms, or ones).
+///
+/// Where n > m they go through the frame operators `$F = \sum_i r_i^2 u_i u_i^T$`: the sum over all j is `u_i^T F u_i`, and what remains after its own term `r_i^2` may be nothing but rounding, see [`Weights::split`].
+/// Otherwise the n x n Gram matrix is the smaller one, and its rows are summed directly.
+pub(crate) fn totals<T: Real>(
+    directions: &Directions<'_, T>,
+    requests: &[Request<'_>],
+    threads: usize,
+) -> Totals {
+    let (m, n) = (directions.n_hidden(), directions.n_features());
+    let forms = (n > m).then(|| {
+        let of = |requests: &[Request<'_>], arithmetic| {
+            let operators = operators_of(directions, requests, threads, arithmetic);
+            Ok(quadratic_forms(directions, operators, threads, arithmetic))
+        };
+        let Ok::<_, Infallible>(forms) =
+            forms_without_loss::<T, _>(&directions.lengths, requests, m, of);
+        forms
+    });
+    totals_of(directions, requests, forms.as_deref(), threads)
+}
+
+/// As [`totals`], from the quadratic forms of the requests; all rows directly without them.
+fn totals_of<T: Real>(
+    directions: &Directions<'_, T>,
+    requests: &[Request<'_>],
+    forms: Option<&[Forms]>,
+    threads: usize,
+) -> Totals {
+    let of_request = |(k, request): (usize, &Request<'_>)| {
+        let forms = forms.map(|forms| &forms[k]);
+        sums_of(directions, *request, forms, threads)
+    };
+    let potential = match forms {
+        Some(forms) => forms[0].norm_sq,
+        None => {
+            let in_weights = requests[0].in_weights();
+            let sums = sums_of(directions, in_weights, None, threads);
+            in_weights.weights.potential(&sums)
         }
+    };
+    Totals {
+        sums: requests.iter().enumerate().map(of_request).collect(),
+        potential,
     }
+}
+
+/// The sums of [`totals`] for a single request.
+pub(crate) fn off_diagonal_sums<T: Real>(
+    directions: &Directions<'_, T>,
+    request: Request<'_>,
+    threads: usize,
+) -> Vec<f64> {
+    totals(directions, &[request], threads).sums.swap_remove(0)
+}
+
+/// The frame potential of [`totals`] for the weights of a single request.
+pub(crate) fn potential<T: Real>(directions: &Directions<'_, T>, request: Request<'_>) -> f64 {
+    if directions.n_features() > directions.n_hidden() {
+        operators_of(directions, &[request], 1, Arithmetic::F64)[0].norm_sq()
+    } else {
+        totals_of(directions, &[request], None, 1).potential
+    }
+}
+
+/// The quadratic forms of each request as `of` computes them in the first arithmetic that does not lose too much of them.
+pub(crate) fn forms_without_loss<'a, T, E>(
+    lengths: &Lengths,
+    requests: &[Request<'a>],
+    n_hidden: usize,
+    mut of: impl FnMut(&[Request<'a>], Arithmetic) -> Result<Vec<Forms>, E>,
+) -> Result<Vec<Forms>, E> {
+    let mut arithmetic = first_arithmetic::<T>(lengths, requests, n_hidden);
+    let mut forms = of(requests, arithmetic)?;
+    while let Some(better) = arithmetic.better() {
+        arithmetic = better;
+        let is_lost = |&k: &usize| is_lost(&requests[k], &forms[k], n_hidden);
+        let lost: Vec<usize> = (0..requests.len()).filter(is_lost).collect();
+        if lost.is_empty() {
+            break;
+        }
+        let requests: Vec<Request<'_>> = lost.iter().map(|&k| requests[k]).collect();
+        let again = of(&requests, arithmetic)?;
+        lost.into_iter().zip(again).for_each(|(k, f)| forms[k] = f);
+    }
+    Ok(forms)
+}
+
+/// In how many digits frames are tried first: five, which are more than numbers of 32 bits have, where most rows are likely to be known well enough.
+///
+/// `u^T F u` is at least `tr F / m` on average over the directions u that F is made of.
+fn first_arithmetic<T>(lengths: &Lengths, requests: &[Request<'_>], n_hidden: usize) -> Arithmetic {
+    let (n, m) = (lengths.n_features(), n_hidden as f64);
+    let is_known = |request: &Request<'_>| {
+        let weights = request.weights.scaled;
+        let sizes = (0..n).map(|j| match lengths.of(j) {
+            0.0 => 0.0,
+            length => lengths.measures()[j].largest / length * weights[j],
+        });
+        let lost = Digits::Five.lost(n, sizes.fold(0.0, f64::max)) * m;
+        let trace: f64 = weights.iter().map(|r| r * r).sum();
+        SAFETY_OF_DIGITS * lost <= trace / m
+    };
+    let five = size_of::<T>() <= size_of::<f32>() && requests.iter().all(is_known);
+    Arithmetic::InDigits(if five { Digits::Five } else { Digits::Six })
+}
+
+/// Whether so many rows of a request are lost in digits that another arithmetic is less work than summing those directly, or the potential is.
+fn is_lost(request: &Request<'_>, forms: &Forms, n_hidden: usize) -> bool {
+    let own = request.weights.scaled.iter();
+    let (rounding, least) = forms.least(n_hidden);
+    let others = forms.values.iter().zip(own).map(|(f, own)| f - own * own);
+    let lost = others.filter(|&others| others > rounding && others <= least);
+    let potential_lost = 2.0 * forms.operator_lost;
+    lost.count() > n_hidden || SAFETY_OF_DIGITS * potential_lost > forms.norm_sq.sqrt()
 }
 
 /// The operator of each request.
@@ -140,26 +198,6 @@ fn operators_of<T: Real>(
     })
 }
 
-/// The requests for which so many rows are lost in digits that products in f64 are less work than summing those directly.
-pub(crate) fn lost_requests(
-    requests: &[Request<'_>],
-    forms: &[Forms],
-    n_hidden: usize,
-) -> Vec<usize> {
-    let is_lost = |&k: &usize| {
-        let own = requests[k].weights.scaled.iter();
-        let (rounding, least) = forms[k].least(n_hidden);
-        let others = forms[k]
-            .values
-            .iter()
-            .zip(own)
-            .map(|(f, own)| f - own * own);
-        let lost = others.filter(|&others| others > rounding && others <= least);
-        lost.count() > n_hidden
-    };
-    (0..requests.len()).filter(is_lost).collect()
-}
-
 /// `u_i^T F u_i` for every operator and every i.
 fn quadratic_forms<T: Real>(
     directions: &Directions<'_, T>,
@@ -168,7 +206,10 @@ fn quadratic_forms<T: Real>(
     arithmetic: Arithmetic,
 ) -> Vec<Forms> {
     let n = directions.n_features();
-    let halved: Vec<HalvedFrame> = operators.into_iter().map(HalvedFrame::new).collect();
+    let halved: Vec<HalvedFrame> = operators
+        .into_iter()
+        .map(|operator| HalvedFrame::new(operator, arithmetic))
+        .collect();
     let n_blocks = n.div_ceil(FEATURE_BLOCK);
     let blocks = map_blocks_with(threads, n_blocks, ProductMemory::new, |memory, block| {
         let range = block_range(block, FEATURE_BLOCK, n);
@@ -221,17 +262,6 @@ fn direct_block<T: Real>(
     rows.sums
 }
 
-/// The sums for a single set of weights, see [`WeightedFrames::off_diagonal_sums`].
-pub(crate) fn off_diagonal_sums<T: Real>(
-    directions: &Directions<'_, T>,
-    request: Request<'_>,
-    threads: usize,
-) -> Vec<f64> {
-    WeightedFrames::new(directions, vec![request], threads)
-        .off_diagonal_sums()
-        .swap_remove(0)
-}
-
 /// The weights of the unit directions.
 #[derive(Clone, Copy)]
 pub(crate) struct Weights<'a> {
@@ -241,9 +271,9 @@ pub(crate) struct Weights<'a> {
 }
 
 impl Weights<'_> {
-    /// The sums of [`off_diagonal_sums`](WeightedFrames::off_diagonal_sums) that `u_i^T F u_i` determines, 0 for the others, and the features whose rows must be summed directly.
+    /// The sums of [`totals`] that `u_i^T F u_i` determines, 0 for the others, and the features whose rows must be summed directly.
     ///
-    /// Those are the rows where what remains without the own term is not safely above what the form may be off by, in O(n m) each; all of them without forms. Where there would be many, see [`lost_requests`].
+    /// Those are the rows where what remains without the own term is not safely above what the form may be off by, in O(n m) each; all of them without forms. Where there would be many, see [`forms_without_loss`].
     /// Rounding in f64 takes at most `$\varepsilon (m + \min(n, 1024) + n / 1024) \lVert F \rVert$`, and products in digits what [`Forms::lost`] says.
     pub(crate) fn split(
         self,
@@ -418,9 +448,9 @@ mod tests {
             let w = Mat::from_fn(2, n, |i, _| direction[i]);
             let directions = Directions::new(w.as_ref(), 1);
             let ones = vec![1.0; n];
-            let frames = WeightedFrames::new(&directions, vec![Request::of(&ones)], 1);
-            let operators = frames.operators.unwrap();
-            let forms = quadratic_forms(&directions, operators, 1, Arithmetic::Digits);
+            let requests = [Request::of(&ones)];
+            let operators = operators_of(&directions, &requests, 1, Arithmetic::F64);
+            let forms = quadratic_forms(&directions, operators, 1, Arithmetic::F64);
             // The length of the rounded direction is 1 up to 4 eps.
             let error = (forms[0].values[0] / n as f64 - 1.0).abs();
             assert!(error <= relative_error(2, n), "{direction:?}: {error:e}");
@@ -441,24 +471,31 @@ mod tests {
                 unit,
                 ..Request::of(&weights)
             });
+            let direct = totals_of(&directions, &requests, None, 2);
+            let relative = Tolerance::relative(1e-8);
             for threads in [1, 3] {
-                let frames = || WeightedFrames::new(&directions, requests.to_vec(), threads);
-                assert!(frames().operators.is_some());
-                let direct = WeightedFrames {
-                    operators: None,
-                    ..frames()
-                };
-                let relative = Tolerance::relative(1e-8);
-                let sums = [frames(), direct].map(|frames| {
-                    let potential = frames.potential();
-                    (frames.off_diagonal_sums(), potential)
-                });
-                for (found, expected) in sums[0].0.iter().zip(&sums[1].0) {
+                let found = totals(&directions, &requests, threads);
+                for (found, expected) in found.sums.iter().zip(&direct.sums) {
                     assert_all_close(found, expected, relative);
                 }
-                assert_close(sums[0].1, sums[1].1, relative);
+                assert_close(found.potential, direct.potential, relative);
             }
+            assert_close(
+                potential(&directions, requests[0]),
+                direct.potential,
+                relative,
+            );
         }
+    }
+
+    /// The forms of every request in an arithmetic, whatever is lost.
+    fn forms_in<T: Real>(
+        directions: &Directions<'_, T>,
+        requests: &[Request<'_>],
+        arithmetic: Arithmetic,
+    ) -> Vec<Forms> {
+        let operators = operators_of(directions, requests, 1, arithmetic);
+        quadratic_forms(directions, operators, 1, arithmetic)
     }
 
     /// One feature is a hundred times as long as the others and orthogonal to them: beside it digits tell nothing of what those share, and f64 does.
@@ -471,25 +508,60 @@ mod tests {
         w[(0, 0)] = 100.0 * (m as f64).sqrt();
         let directions = Directions::new(w.as_ref(), 1);
         let requests = [Request::of(&directions.lengths.relative)];
-        let forms = |arithmetic| {
-            let operators = operators_of(&directions, &requests, 1, arithmetic);
-            quadratic_forms(&directions, operators, 1, arithmetic)
-        };
-        let (digits, exact) = (forms(Arithmetic::Digits), forms(Arithmetic::F64));
-        assert_eq!(
-            (exact[0].lost(), lost_requests(&requests, &exact, m)),
-            (0.0, vec![])
+        let forms = |arithmetic| forms_in(&directions, &requests, arithmetic).swap_remove(0);
+        let (digits, exact) = (
+            forms(Arithmetic::InDigits(Digits::Six)),
+            forms(Arithmetic::F64),
         );
+        assert_eq!(exact.lost(), 0.0);
+        assert!(!is_lost(&requests[0], &exact, m));
         // Where the machine has tiles at all.
-        let has_lost = digits[0].lost() > 0.0;
-        assert_eq!(
-            lost_requests(&requests, &digits, m).len(),
-            usize::from(has_lost)
-        );
-        let frames = WeightedFrames::new(&directions, requests.to_vec(), 1);
-        let found = frames.off_diagonal_sums();
-        let expected = sums_of(&directions, requests[0], Some(&exact[0]), 1);
-        assert_eq!(found[0], expected);
+        let has_lost = digits.lost() > 0.0;
+        assert_eq!(is_lost(&requests[0], &digits, m), has_lost);
+        let found = totals(&directions, &requests, 1);
+        assert_eq!(found, totals_of(&directions, &requests, Some(&[exact]), 1));
+    }
+
+    /// A feature of which the digits of f32 tell too little is looked at in more of them, and one of f64 at once.
+    #[test]
+    fn five_digits_are_for_f32_where_they_are_enough() {
+        let (m, n) = (70, 900);
+        let w = geometry::random_gaussian(m, n, 13);
+        let narrow = Mat::from_fn(m, n, |i, j| w[(i, j)] as f32);
+        // A component of nearly everything leaves the others few digits.
+        let spiky = Mat::from_fn(m, n, |i, j| match (i, j) {
+            (0, 0) => 3000.0,
+            _ => narrow[(i, j)],
+        });
+        let first = |directions: &Lengths, is_f32: bool| {
+            let requests = [Request::of(&directions.relative)];
+            match is_f32 {
+                true => first_arithmetic::<f32>(directions, &requests, m),
+                false => first_arithmetic::<f64>(directions, &requests, m),
+            }
+        };
+        let [five, six] = [Digits::Five, Digits::Six].map(Arithmetic::InDigits);
+        let wide = Directions::new(w.as_ref(), 1);
+        let [narrow, spiky] = [&narrow, &spiky].map(|w| Directions::new(w.as_ref(), 1));
+        assert_eq!(first(&wide.lengths, false), six);
+        if Digits::Five.lost(1, 1.0) > 0.0 {
+            assert_eq!(first(&narrow.lengths, true), five);
+            assert_eq!(first(&spiky.lengths, true), six);
+        }
+        let weights = &narrow.lengths.relative;
+        let requests = [Request::of(weights)];
+        let exact = forms_in(&narrow, &requests, Arithmetic::F64).swap_remove(0);
+        for (arithmetic, tolerance) in [(five, 1e-9), (six, 1e-11)] {
+            let found = forms_in(&narrow, &requests, arithmetic).swap_remove(0);
+            assert!(!is_lost(&requests[0], &found, m));
+            let tolerance = Tolerance::relative(tolerance);
+            assert_all_close(&found.values, &exact.values, tolerance);
+            assert_close(found.norm_sq, exact.norm_sq, tolerance);
+            for (value, exact) in found.values.iter().zip(&exact.values) {
+                // The roundings of f64 beside what digits lose.
+                assert!((value - exact).abs() <= exact * 1e-13 + found.lost());
+            }
+        }
     }
 
     /// Norms from 1 down to 1e-30, copies, and directions with nearly all of their norm in one dimension: what the operator cannot tell is summed directly.
@@ -509,17 +581,12 @@ mod tests {
             w.col_as_slice_mut(j).iter_mut().for_each(|x| *x *= norm);
         }
         let directions = Directions::new(w.as_ref(), 1);
-        let requests = || {
-            let own = Request::of_others(&directions.lengths);
-            vec![own, Request::of(&directions.lengths.relative)]
-        };
-        let found = WeightedFrames::new(&directions, requests(), 2).off_diagonal_sums();
-        let direct = WeightedFrames {
-            operators: None,
-            ..WeightedFrames::new(&directions, requests(), 2)
-        };
-        for (found, expected) in found.iter().zip(direct.off_diagonal_sums()) {
-            assert_all_close(found, &expected, Tolerance::relative(1e-6));
+        let own = Request::of_others(&directions.lengths);
+        let requests = [own, Request::of(&directions.lengths.relative)];
+        let found = totals(&directions, &requests, 2);
+        let direct = totals_of(&directions, &requests, None, 2);
+        for (found, expected) in found.sums.iter().zip(&direct.sums) {
+            assert_all_close(found, expected, Tolerance::relative(1e-6));
         }
     }
 }

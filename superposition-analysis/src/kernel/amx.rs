@@ -17,9 +17,6 @@ use super::{PANEL, PanelLine, SIDE};
 pub(super) const VECTORS: usize = 16;
 /// Components of each vector of a tile.
 pub(super) const COMPONENTS: usize = 64;
-/// Digits of a number in [`Tiles::multiply_slices`].
-pub(super) const SLICES: usize = 6;
-
 /// 64 components of 16 vectors.
 pub(super) type Tile = [PanelLine; VECTORS];
 
@@ -53,6 +50,70 @@ macro_rules! product {
             ", tmm6, tmm7"
         )
     };
+}
+
+/// The products of `$rows` with `$columns`, both in `$slices` slices, for the sums of these numbers: `$step` is what is done for every 64 components.
+macro_rules! multiply_slices {
+    ($rows:ident, $columns:ident, $to:ident, $slices:literal, [$($sum:literal),*], [$($step:expr),* $(,)?]) => {{
+        let steps = $rows.len();
+        assert!(steps > 0 && $columns.len() == steps);
+        // SAFETY: the loads stay within `steps` steps of each slice, the stores within the sums.
+        unsafe {
+            asm!(
+                $(concat!("tilezero tmm", $sum),)*
+                "2:",
+                $($step,)*
+                concat!("add {a}, ", $slices, "*1024"),
+                concat!("add {b}, ", $slices, "*1024"),
+                "dec {steps}",
+                "jnz 2b",
+                $(concat!("tilestored [{to} + {row} + ", $sum, "*1024], tmm", $sum),)*
+                a = inout(reg) $rows.as_ptr() => _,
+                b = inout(reg) $columns.as_ptr() => _,
+                steps = inout(reg) steps => _,
+                row = in(reg) size_of::<PanelLine>(),
+                to = in(reg) $to.as_mut_ptr(),
+                options(nostack),
+            );
+        }
+    }};
+}
+
+/// Products of numbers of `N` digits.
+pub(super) trait MultiplySlices<const N: usize> {
+    /// The products of 16 vectors with 16 others, both in N slices, the most significant first: for every `s < N` the sum of the products of slice i with slice s - i.
+    ///
+    /// The sums and two tiles fit the eight registers: 27 tiles are loaded for 21 products of six slices, 20 for 15 of five. Their order is such that a sum is not added to before two others have been.
+    fn multiply_slices(&self, rows: &[[Tile; N]], columns: &[[Tile; N]], to: &mut [Sums; N]);
+}
+
+impl MultiplySlices<5> for Tiles {
+    fn multiply_slices(&self, rows: &[[Tile; 5]], columns: &[[Tile; 5]], to: &mut [Sums; 5]) {
+        multiply_slices! {
+            rows, columns, to, 5, [0, 1, 2, 3, 4], [
+                row!(0), product!(0, 0), product!(1, 1), product!(4, 4), product!(2, 2), product!(3, 3),
+                row!(4), product!(4, 0),
+                row!(1), product!(1, 0), product!(3, 2), product!(4, 3), product!(2, 1),
+                row!(3), product!(3, 0), product!(4, 1),
+                row!(2), product!(2, 0), product!(3, 1), product!(4, 2),
+            ]
+        }
+    }
+}
+
+impl MultiplySlices<6> for Tiles {
+    fn multiply_slices(&self, rows: &[[Tile; 6]], columns: &[[Tile; 6]], to: &mut [Sums; 6]) {
+        multiply_slices! {
+            rows, columns, to, 6, [0, 1, 2, 3, 4, 5], [
+                row!(0), product!(3, 3), product!(2, 2), product!(1, 1), product!(5, 5), product!(4, 4), product!(0, 0),
+                row!(5), product!(5, 0),
+                row!(1), product!(4, 3), product!(3, 2), product!(5, 4), product!(2, 1), product!(1, 0),
+                row!(4), product!(4, 0), product!(5, 1),
+                row!(2), product!(3, 1), product!(2, 0), product!(4, 2), product!(5, 3),
+                row!(3), product!(3, 0), product!(4, 1), product!(5, 2),
+            ]
+        }
+    }
 }
 
 impl Tiles {
@@ -140,53 +201,6 @@ impl Tiles {
                 to = in(reg) to,
                 below = in(reg) to.add(VECTORS * stride),
                 stride = in(reg) stride * size_of::<i32>(),
-                options(nostack),
-            );
-        }
-    }
-
-    /// The products of 16 vectors with 16 others, both in [`SLICES`] slices, the most significant first: for every `s < SLICES` the sum of the products of slice i with slice s - i.
-    ///
-    /// Six sums and two tiles fill the eight registers: 27 tiles are loaded for 21 products. Their order is such that a sum is not added to before two others have been.
-    pub(super) fn multiply_slices(
-        &self,
-        rows: &[[Tile; SLICES]],
-        columns: &[[Tile; SLICES]],
-        to: &mut [Sums; SLICES],
-    ) {
-        let steps = rows.len();
-        assert!(steps > 0 && columns.len() == steps);
-        // SAFETY: the loads stay within `steps` steps of each slice, the stores within the six sums.
-        unsafe {
-            asm!(
-                "tilezero tmm0",
-                "tilezero tmm1",
-                "tilezero tmm2",
-                "tilezero tmm3",
-                "tilezero tmm4",
-                "tilezero tmm5",
-                "2:",
-                row!(0), product!(3, 3), product!(2, 2), product!(1, 1), product!(5, 5), product!(4, 4), product!(0, 0),
-                row!(5), product!(5, 0),
-                row!(1), product!(4, 3), product!(3, 2), product!(5, 4), product!(2, 1), product!(1, 0),
-                row!(4), product!(4, 0), product!(5, 1),
-                row!(2), product!(3, 1), product!(2, 0), product!(4, 2), product!(5, 3),
-                row!(3), product!(3, 0), product!(4, 1), product!(5, 2),
-                "add {a}, 6*1024",
-                "add {b}, 6*1024",
-                "dec {steps}",
-                "jnz 2b",
-                "tilestored [{to} + {row}], tmm0",
-                "tilestored [{to} + {row} + 1024], tmm1",
-                "tilestored [{to} + {row} + 2*1024], tmm2",
-                "tilestored [{to} + {row} + 3*1024], tmm3",
-                "tilestored [{to} + {row} + 4*1024], tmm4",
-                "tilestored [{to} + {row} + 5*1024], tmm5",
-                a = inout(reg) rows.as_ptr() => _,
-                b = inout(reg) columns.as_ptr() => _,
-                steps = inout(reg) steps => _,
-                row = in(reg) size_of::<PanelLine>(),
-                to = in(reg) to.as_mut_ptr(),
                 options(nostack),
             );
         }

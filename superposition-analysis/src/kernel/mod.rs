@@ -452,6 +452,29 @@ pub(crate) use sliced::SliceMemory;
 #[derive(Default)]
 pub(crate) struct SliceMemory;
 
+/// How many digits of 8 bits numbers have whose products are made of those of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Digits {
+    Five,
+    Six,
+}
+
+impl Digits {
+    /// What each of the sums of [`add_gram_in_slices`] over n columns may be off by, where no component is larger than this.
+    pub(crate) fn lost(self, n: usize, largest: f64) -> f64 {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        return match self {
+            Self::Five => sliced::lost_of(5, n, largest),
+            Self::Six => sliced::lost_of(6, n, largest),
+        };
+        #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+        {
+            let _ = (n, largest);
+            0.0
+        }
+    }
+}
+
 /// Columns as they are stored, all finite, what each is multiplied with, and a bound of the sizes of their components then.
 #[derive(Clone, Copy)]
 pub(crate) struct SlicedColumns<'a, T> {
@@ -465,6 +488,7 @@ pub(crate) struct SlicedColumns<'a, T> {
 /// Returns what each of the sums may be off by; none, and nothing is added, where the machine has no tiles.
 pub(crate) fn add_gram_in_slices<T: Real>(
     columns: SlicedColumns<'_, T>,
+    digits: Digits,
     memory: &mut SliceMemory,
     add: impl FnMut(usize, usize, &[f64; 16]),
 ) -> Option<f64> {
@@ -473,22 +497,29 @@ pub(crate) fn add_gram_in_slices<T: Real>(
         let n = columns.factors.len();
         assert!(n <= MOST_COMPONENTS, "{n} columns at once");
         // SAFETY: the machine has the instructions.
-        return Some(unsafe { sliced::add_gram(&tiles, columns, memory, add) });
+        return Some(unsafe {
+            match digits {
+                Digits::Five => sliced::add_gram::<T, 5>(&tiles, columns, memory, add),
+                Digits::Six => sliced::add_gram::<T, 6>(&tiles, columns, memory, add),
+            }
+        });
     }
     let _ = (columns.columns, columns.factors, columns.largest);
-    let _ = (memory, add);
+    let _ = (digits, memory, add);
     None
 }
 
 /// A lower triangle, in the digits that its products in tiles are made of.
 pub(crate) struct SlicedTriangle {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
-    columns: sliced::Digits,
+    columns: sliced::SlicedVectors,
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    digits: Digits,
 }
 
 impl SlicedTriangle {
     /// From a matrix with zeros above the diagonal, all finite. None where the machine has no tiles.
-    pub(crate) fn new(lower: MatRef<'_, f64>) -> Option<Self> {
+    pub(crate) fn new(lower: MatRef<'_, f64>, digits: Digits) -> Option<Self> {
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if has_tiles() {
             let m = lower.nrows();
@@ -500,10 +531,15 @@ impl SlicedTriangle {
                 largest: sizes.fold(0.0, f64::max),
             };
             // SAFETY: the machine has the instructions.
-            let columns = unsafe { sliced::triangle(columns) };
-            return Some(Self { columns });
+            let columns = unsafe {
+                match digits {
+                    Digits::Five => sliced::triangle::<5>(columns),
+                    Digits::Six => sliced::triangle::<6>(columns),
+                }
+            };
+            return Some(Self { columns, digits });
         }
-        let _ = lower;
+        let _ = (lower, digits);
         None
     }
 }
@@ -525,9 +561,16 @@ pub(crate) fn forms_in_slices<T: Real>(
     if let Some(tiles) = tiles() {
         let m = columns.columns.nrows();
         assert!(m <= MOST_COMPONENTS, "{m} rows");
-        let triangles: Vec<&sliced::Digits> = triangles.iter().map(|t| &t.columns).collect();
+        let digits = triangles.first()?.digits;
+        assert!(triangles.iter().all(|t| t.digits == digits));
+        let triangles: Vec<&sliced::SlicedVectors> = triangles.iter().map(|t| &t.columns).collect();
         // SAFETY: the machine has the instructions.
-        return Some(unsafe { sliced::forms(&tiles, columns, &triangles, memory) });
+        return Some(unsafe {
+            match digits {
+                Digits::Five => sliced::forms::<T, 5>(&tiles, columns, &triangles, memory),
+                Digits::Six => sliced::forms::<T, 6>(&tiles, columns, &triangles, memory),
+            }
+        });
     }
     let _ = (columns, triangles, memory);
     None

@@ -1,7 +1,7 @@
 //! Products of matrices of f64 as sums of products of bytes, which tiles add up exactly and many times as fast as fused multiply-adds would.
 //!
-//! A number x is the integer nearest to `x 2^e`, at most 2^46 in size, and that is six digits of base 256 between -128 and 127. Digit i of one number and digit j of another, counted from the highest, make up `256^(10 - i - j)` of their product.
-//! Those with `i + j > 5` are left out: 21 products of bytes remain, in six sums. Rounding takes at most 2^46 of a product of integers, and what is left out is below 5.02 2^46: [`LOST`].
+//! A number x is the integer nearest to `x 2^e`, at most `2^(8N - 2)` in size, and that is N digits of base 256 between -128 and 127. Digit i of one number and digit j of another, counted from the highest, make up `256^(2N - 2 - i - j)` of their product.
+//! Those with `i + j >= N` are left out: 21 products of bytes remain of six digits, in six sums, and 15 of five. What that and rounding take of a product is below [`lost`].
 //!
 //! # References
 //! Ozaki, Ogita, Oishi, Rump 2012, *Error-free transformations of matrix multiplication by using fast routines of matrix multiplication and its applications*: the same idea, with digits in f64.
@@ -16,18 +16,12 @@ use std::arch::x86_64::{
     _mm512_unpacklo_epi16, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
 
-use super::amx::{COMPONENTS, SLICES, Sums, Tile, Tiles, VECTORS, ZERO};
+use super::amx::{COMPONENTS, MultiplySlices, Sums, Tile, Tiles, VECTORS, ZERO};
 use super::portable::tree_sum;
 use super::{BlockForms, PanelLine, SlicedColumns};
 use crate::Real;
 use crate::directions::column;
 
-/// The size of an integer.
-const BITS: i32 = 46;
-/// 128 in every digit.
-const SIGNS: i64 = 0x8080_8080_8080;
-/// What rounding and leaving out take of the product of two integers, at the most.
-const LOST: f64 = 6.1 * (1_u64 << BITS) as f64;
 /// No number is multiplied by more than two to this power.
 const LARGEST_EXPONENT: i32 = 900;
 
@@ -36,33 +30,39 @@ const GROUPS_AT_ONCE: usize = 8;
 const VECTORS_AT_ONCE: usize = GROUPS_AT_ONCE * VECTORS;
 
 /// All digits of 64 components of 16 vectors.
-type Step = [Tile; SLICES];
+type Step<const N: usize> = [Tile; N];
 
-const ZERO_STEP: Step = [ZERO; SLICES];
-
-/// Vectors in digits: groups of 16, each step by step.
+/// Vectors in digits, as many of each number as whoever reads them says: groups of 16, each step by step.
 #[derive(Default)]
-pub(crate) struct Digits {
-    steps: Vec<Step>,
+pub(crate) struct SlicedVectors {
+    tiles: Vec<Tile>,
     steps_of_group: usize,
     /// Numbers are multiplied by two to this power.
     exponent: i32,
 }
 
-impl Digits {
-    fn group(&self, group: usize) -> &[Step] {
-        &self.steps[group * self.steps_of_group..(group + 1) * self.steps_of_group]
+impl SlicedVectors {
+    fn steps<const N: usize>(&self) -> &[Step<N>] {
+        self.tiles.as_chunks().0
     }
 
-    fn groups(&self) -> usize {
-        self.steps.len() / self.steps_of_group.max(1)
+    fn steps_mut<const N: usize>(&mut self) -> &mut [Step<N>] {
+        self.tiles.as_chunks_mut().0
+    }
+
+    fn group<const N: usize>(&self, group: usize) -> &[Step<N>] {
+        &self.steps()[group * self.steps_of_group..(group + 1) * self.steps_of_group]
+    }
+
+    fn groups<const N: usize>(&self) -> usize {
+        self.steps::<N>().len() / self.steps_of_group.max(1)
     }
 
     /// As many as there are vectors of so many components; what they are is left open.
-    fn resize(&mut self, vectors: usize, components: usize) {
+    fn resize<const N: usize>(&mut self, vectors: usize, components: usize) {
         self.steps_of_group = components.div_ceil(COMPONENTS);
         let steps = vectors.div_ceil(VECTORS) * self.steps_of_group;
-        self.steps.resize(steps, ZERO_STEP);
+        self.tiles.resize(steps * N, ZERO);
     }
 }
 
@@ -70,35 +70,53 @@ impl Digits {
 #[derive(Default)]
 pub(crate) struct SliceMemory {
     /// Of a few of the columns, as rows of tiles.
-    some: Digits,
+    some: SlicedVectors,
     /// Of the components of all of them, as columns of tiles.
-    across: Digits,
+    across: SlicedVectors,
     /// Of a few of those, as rows of tiles.
-    rows: Vec<Step>,
+    rows: Vec<Tile>,
+}
+
+/// The size of an integer.
+const fn bits(digits: usize) -> i32 {
+    8 * digits as i32 - 2
 }
 
 /// The power of two that numbers of at most this size are multiplied with before they are rounded.
-fn exponent_of(largest: f64) -> i32 {
+fn exponent_of(largest: f64, digits: usize) -> i32 {
     // 2^(1 + logb) is above the largest.
-    let exponent = BITS - 1 - libm::ilogb(largest.max(f64::MIN_POSITIVE));
+    let exponent = bits(digits) - 1 - libm::ilogb(largest.max(f64::MIN_POSITIVE));
     exponent.min(LARGEST_EXPONENT)
+}
+
+/// What is lost of a product of two numbers at the most.
+///
+/// Rounding takes `2^(8N - 2)` of a product of integers, and each of the N - 1 pairs of digits of the first sum that is left out as much; what is left out further is below a hundredth of that.
+fn lost(digits: usize, row: i32, column: i32) -> f64 {
+    libm::scalbn(digits as f64 + 0.1, bits(digits) - row - column)
+}
+
+/// What the products of so many numbers of at most this size may lose in their sum.
+pub(super) fn lost_of(digits: usize, numbers: usize, largest: f64) -> f64 {
+    let exponent = exponent_of(largest, digits);
+    numbers as f64 * lost(digits, exponent, exponent)
 }
 
 /// The digits of a range of vectors, which begins with a group, as rows of tiles.
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
-fn split<T: Real>(
+fn split<T: Real, const N: usize>(
     vectors: SlicedColumns<'_, T>,
     range: Range<usize>,
     exponent: i32,
-    digits: &mut Digits,
+    digits: &mut SlicedVectors,
 ) {
     digits.exponent = exponent;
-    digits.resize(range.len(), vectors.columns.nrows());
+    digits.resize::<N>(range.len(), vectors.columns.nrows());
     let scale = libm::scalbn(1.0, exponent);
     let steps_of_group = digits.steps_of_group;
     for place in 0..range.len().next_multiple_of(VECTORS) {
         let first = place / VECTORS * steps_of_group;
-        let steps = &mut digits.steps[first..first + steps_of_group];
+        let steps = &mut digits.steps_mut::<N>()[first..first + steps_of_group];
         // Zeros after the last vector.
         let j = range.start + place;
         let is_vector = j < range.end;
@@ -115,28 +133,28 @@ fn split<T: Real>(
         for (k, step) in steps.iter_mut().enumerate() {
             let start = column.len().min(k * COMPONENTS);
             let end = column.len().min((k + 1) * COMPONENTS);
-            let rows = digits_of(&column[start..end], factor);
-            for slice in 0..SLICES {
+            let rows = digits_of::<T, N>(&column[start..end], factor);
+            for slice in 0..N {
                 store(rows[slice], &mut step[slice][place % VECTORS]);
             }
         }
     }
 }
 
-/// The digits of at most 64 numbers times a factor, in a vector for each digit; zeros after the last number. The last two vectors have no meaning.
+/// The digits of at most 64 numbers times a factor, in a vector for each digit; zeros after the last number. The vectors past those have no meaning.
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
 #[inline]
-fn digits_of<T: Real>(numbers: &[T], factor: f64) -> [__m512i; LANES] {
+fn digits_of<T: Real, const N: usize>(numbers: &[T], factor: f64) -> [__m512i; LANES] {
     let factor = _mm512_set1_pd(factor);
     let mut eights = [_mm512_setzero_si512(); LANES];
     let (chunks, rest) = numbers.as_chunks::<LANES>();
     for c in 0..chunks.len() {
-        eights[c] = digits_of_eight(&chunks[c], factor);
+        eights[c] = digits_of_eight::<T, N>(&chunks[c], factor);
     }
     if !rest.is_empty() {
         let mut last = [T::ZERO; LANES];
         last[..rest.len()].copy_from_slice(rest);
-        eights[chunks.len()] = digits_of_eight(&last, factor);
+        eights[chunks.len()] = digits_of_eight::<T, N>(&last, factor);
     }
     let [a, b, c, d, e, f, g, h] = eights;
     let even = transpose_fourths([
@@ -159,25 +177,32 @@ fn digits_of<T: Real>(numbers: &[T], factor: f64) -> [__m512i; LANES] {
 /// Numbers of 64 bits in a vector.
 const LANES: usize = 8;
 
+/// The place of every byte of the digits of eight integers among those of the integers: first the highest digit of each, and so on; the last ones again in place of what there is not.
+const fn places_by_digit(digits: usize) -> [u8; 64] {
+    let mut places = [0; 64];
+    let mut at = 0;
+    while at < 64 {
+        let (slice, lane) = (at / LANES, at % LANES);
+        let slice = if slice < digits { slice } else { digits - 1 };
+        places[at] = (LANES * lane + digits - 1 - slice) as u8;
+        at += 1;
+    }
+    places
+}
+
+/// 128 in every digit.
+const fn signs(digits: usize) -> i64 {
+    ((1 << (8 * digits)) - 1) / 255 * 128
+}
+
 /// The first digits of eight numbers times a factor, then their second ones, and so on.
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
 #[inline]
-fn digits_of_eight<T: Real>(numbers: &[T; LANES], factor: __m512d) -> __m512i {
-    /// The place of every byte among those of eight integers; the last digits again in place of two more.
-    const BY_DIGIT: [u8; 64] = {
-        let mut places = [0; 64];
-        let mut at = 0;
-        while at < 64 {
-            let (slice, lane) = (at / LANES, at % LANES);
-            let slice = if slice < SLICES { slice } else { SLICES - 1 };
-            places[at] = (LANES * lane + SLICES - 1 - slice) as u8;
-            at += 1;
-        }
-        places
-    };
+fn digits_of_eight<T: Real, const N: usize>(numbers: &[T; LANES], factor: __m512d) -> __m512i {
+    let places: &[u8; 64] = const { &places_by_digit(N) };
     // SAFETY: 64 bytes.
-    let by_digit = unsafe { _mm512_loadu_si512(BY_DIGIT.as_ptr().cast::<__m512i>()) };
-    let signs = _mm512_set1_epi64(SIGNS);
+    let by_digit = unsafe { _mm512_loadu_si512(places.as_ptr().cast::<__m512i>()) };
+    let signs = _mm512_set1_epi64(const { signs(N) });
     let mut wide = [0.0; LANES];
     for lane in 0..LANES {
         wide[lane] = numbers[lane].to_f64();
@@ -192,9 +217,9 @@ fn digits_of_eight<T: Real>(numbers: &[T; LANES], factor: __m512d) -> __m512i {
 
 /// Rows of tiles as columns of tiles or the other way round: the words of each tile transposed.
 #[target_feature(enable = "avx512f,fma")]
-fn transpose_all(from: &[Step], to: &mut [Step]) {
+fn transpose_all<const N: usize>(from: &[Step<N>], to: &mut [Step<N>]) {
     for (to, from) in to.iter_mut().zip(from) {
-        for slice in 0..SLICES {
+        for slice in 0..N {
             transpose(&from[slice], &mut to[slice]);
         }
     }
@@ -213,20 +238,23 @@ pub(super) fn to_rows(panels: &[PanelLine], rows: &mut [Tile]) {
 
 /// The digits of [`COMPONENTS`] vectors, or fewer at the end, as one step of the vectors of their components, which are as columns of tiles.
 #[target_feature(enable = "avx512f,fma,avx512bw")]
-fn put_across(digits: &Digits, step: usize, across: &mut Digits) {
+fn put_across<const N: usize>(digits: &SlicedVectors, step: usize, across: &mut SlicedVectors) {
     const FOUR: usize = 4;
-    let (groups, steps_of_group) = (across.groups(), across.steps_of_group);
+    let (groups, steps_of_group) = (across.groups::<N>(), across.steps_of_group);
+    let across = across.steps_mut::<N>();
     for from in 0..FOUR {
         for chunk in 0..digits.steps_of_group {
-            let own = digits.steps.get(from * digits.steps_of_group + chunk);
-            let own = own.unwrap_or(&ZERO_STEP);
+            let own = digits
+                .steps::<N>()
+                .get(from * digits.steps_of_group + chunk);
+            let own = own.unwrap_or(&[ZERO; N]);
             let groups = FOUR * chunk..groups.min(FOUR * (chunk + 1));
-            for slice in 0..SLICES {
+            for slice in 0..N {
                 let (fours, _) = own[slice].as_chunks::<FOUR>();
                 for word in 0..FOUR {
                     let words = interleaved(&fours[word]);
                     for group in groups.clone() {
-                        let to = &mut across.steps[group * steps_of_group + step][slice];
+                        let to = &mut across[group * steps_of_group + step][slice];
                         store(words[group % FOUR], &mut to[from * FOUR + word]);
                     }
                 }
@@ -237,20 +265,26 @@ fn put_across(digits: &Digits, step: usize, across: &mut Digits) {
 
 /// The product of every two vectors, the second of which has no smaller number: `add` takes the products of one vector with 16 others, the number of the first of which is given.
 #[target_feature(enable = "avx512f,fma")]
-fn multiply_lower(
+fn multiply_lower<const N: usize>(
     tiles: &Tiles,
-    columns: &Digits,
-    rows: &mut Vec<Step>,
+    columns: &SlicedVectors,
+    rows: &mut Vec<Tile>,
     mut add: impl FnMut(usize, usize, &[f64; VECTORS]),
-) {
-    let scale = scale(columns.exponent, columns.exponent);
-    let mut sums = [[[0; VECTORS]; VECTORS]; SLICES];
+) where
+    Tiles: MultiplySlices<N>,
+{
+    let scale = scale::<N>(columns.exponent, columns.exponent);
+    let mut sums = [[[0; VECTORS]; VECTORS]; N];
     let steps = columns.steps_of_group;
-    let groups = columns.groups();
+    let groups = columns.groups::<N>();
     for start in (0..groups).step_by(GROUPS_AT_ONCE) {
         let row_groups = start..groups.min(start + GROUPS_AT_ONCE);
-        rows.resize(row_groups.len() * steps, ZERO_STEP);
-        transpose_all(&columns.steps[start * steps..row_groups.end * steps], rows);
+        rows.resize(row_groups.len() * steps * N, ZERO);
+        let (rows, _) = rows.as_chunks_mut::<N>();
+        transpose_all(
+            &columns.steps()[start * steps..row_groups.end * steps],
+            rows,
+        );
         for column_group in start..groups {
             for row_group in start..row_groups.end.min(column_group + 1) {
                 let row = &rows[(row_group - start) * steps..(row_group - start + 1) * steps];
@@ -266,21 +300,23 @@ fn multiply_lower(
 
 /// `$u^T L u$` for the vectors u of a range, of which the digits are given too, from the columns of a lower triangle L.
 #[target_feature(enable = "avx512f,fma")]
-fn forms_of<T: Real>(
+fn forms_of<T: Real, const N: usize>(
     tiles: &Tiles,
     vectors: SlicedColumns<'_, T>,
-    (range, rows): (Range<usize>, &Digits),
-    columns: &Digits,
+    (range, rows): (Range<usize>, &SlicedVectors),
+    columns: &SlicedVectors,
     forms: &mut Vec<f64>,
-) {
-    let scale = scale(rows.exponent, columns.exponent);
-    let mut sums = [[[0; VECTORS]; VECTORS]; SLICES];
+) where
+    Tiles: MultiplySlices<N>,
+{
+    let scale = scale::<N>(rows.exponent, columns.exponent);
+    let mut sums = [[[0; VECTORS]; VECTORS]; N];
     let mut lanes = [[0.0_f64; VECTORS]; VECTORS_AT_ONCE];
-    for column_group in 0..columns.groups() {
+    for column_group in 0..columns.groups::<N>() {
         // Above the diagonal are zeros.
         let first = column_group * VECTORS;
         let step = first / COMPONENTS;
-        for row_group in 0..rows.groups() {
+        for row_group in 0..rows.groups::<N>() {
             let operands = (rows.group(row_group), columns.group(column_group));
             tiles.multiply_slices(&operands.0[step..], &operands.1[step..], &mut sums);
             let places = row_group * VECTORS..range.len().min((row_group + 1) * VECTORS);
@@ -305,23 +341,17 @@ fn forms_of<T: Real>(
     forms.extend(sums.zip(factors).map(|(sum, factor)| sum * factor * scale));
 }
 
-/// What the sum of the products of the first digits, times 2^80, is to be multiplied with.
-fn scale(rows: i32, columns: i32) -> f64 {
-    const DIGITS: i32 = 8 * 2 * (SLICES as i32 - 1);
-    libm::scalbn(1.0, DIGITS - rows - columns)
-}
-
-/// What is lost of a product of two numbers.
-fn lost(row: i32, column: i32) -> f64 {
-    libm::scalbn(LOST, -row - column)
+/// What the sum of the products of the first digits is to be multiplied with.
+fn scale<const N: usize>(rows: i32, columns: i32) -> f64 {
+    libm::scalbn(1.0, 8 * 2 * (N as i32 - 1) - rows - columns)
 }
 
 /// A row of the products, still to be scaled, from the sums of products of digits.
 #[target_feature(enable = "avx512f,fma")]
 #[inline]
-fn joined(sums: &[Sums; SLICES], row: usize) -> [f64; VECTORS] {
+fn joined<const N: usize>(sums: &[Sums; N], row: usize) -> [f64; VECTORS] {
     let mut products = [0.0_f64; VECTORS];
-    for slice in (0..SLICES).rev() {
+    for slice in (0..N).rev() {
         for c in 0..VECTORS {
             products[c] = products[c].mul_add(1.0 / 256.0, f64::from(sums[slice][row][c]));
         }
@@ -415,62 +445,68 @@ fn transpose_fourths([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
 
 /// As [`super::add_gram_in_slices`].
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
-pub(super) fn add_gram<T: Real>(
+pub(super) fn add_gram<T: Real, const N: usize>(
     tiles: &Tiles,
     columns: SlicedColumns<'_, T>,
     memory: &mut SliceMemory,
     add: impl FnMut(usize, usize, &[f64; VECTORS]),
-) -> f64 {
+) -> f64
+where
+    Tiles: MultiplySlices<N>,
+{
     let (m, n) = columns.columns.shape();
-    let exponent = exponent_of(columns.largest);
+    let exponent = exponent_of(columns.largest, N);
     let across = &mut memory.across;
     across.exponent = exponent;
-    across.resize(m, n);
+    across.resize::<N>(m, n);
     for step in 0..across.steps_of_group {
         let range = step * COMPONENTS..n.min((step + 1) * COMPONENTS);
-        split(columns, range, exponent, &mut memory.some);
-        put_across(&memory.some, step, across);
+        split::<T, N>(columns, range, exponent, &mut memory.some);
+        put_across::<N>(&memory.some, step, across);
     }
-    multiply_lower(tiles, across, &mut memory.rows, add);
-    n as f64 * lost(exponent, exponent)
+    multiply_lower::<N>(tiles, across, &mut memory.rows, add);
+    lost_of(N, n, columns.largest)
 }
 
 /// The columns of a lower triangle as columns of tiles.
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
-pub(super) fn triangle(lower: SlicedColumns<'_, f64>) -> Digits {
-    let (mut rows, mut columns) = (Digits::default(), Digits::default());
+pub(super) fn triangle<const N: usize>(lower: SlicedColumns<'_, f64>) -> SlicedVectors {
+    let (mut rows, mut columns) = (SlicedVectors::default(), SlicedVectors::default());
     let (m, n) = lower.columns.shape();
-    split(lower, 0..n, exponent_of(lower.largest), &mut rows);
+    split::<f64, N>(lower, 0..n, exponent_of(lower.largest, N), &mut rows);
     columns.exponent = rows.exponent;
-    columns.resize(n, m);
-    transpose_all(&rows.steps, &mut columns.steps);
+    columns.resize::<N>(n, m);
+    transpose_all::<N>(rows.steps(), columns.steps_mut());
     columns
 }
 
 /// As [`super::forms_in_slices`].
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
-pub(super) fn forms<T: Real>(
+pub(super) fn forms<T: Real, const N: usize>(
     tiles: &Tiles,
     vectors: SlicedColumns<'_, T>,
-    triangles: &[&Digits],
+    triangles: &[&SlicedVectors],
     memory: &mut SliceMemory,
-) -> Vec<BlockForms> {
-    let exponent = exponent_of(vectors.largest);
+) -> Vec<BlockForms>
+where
+    Tiles: MultiplySlices<N>,
+{
+    let exponent = exponent_of(vectors.largest, N);
     let (m, n) = vectors.columns.shape();
     // The sum of the sizes of a unit vector's components is at most the root of m.
     let products = m as f64 * (m as f64).sqrt();
-    let no_forms = |triangle: &&Digits| BlockForms {
+    let no_forms = |triangle: &&SlicedVectors| BlockForms {
         values: Vec::with_capacity(n),
-        lost: lost(exponent, triangle.exponent) * products,
+        lost: lost(N, exponent, triangle.exponent) * products,
     };
     let mut forms: Vec<BlockForms> = triangles.iter().map(no_forms).collect();
     for start in (0..n).step_by(VECTORS_AT_ONCE) {
         let range = start..n.min(start + VECTORS_AT_ONCE);
         let rows = &mut memory.some;
-        split(vectors, range.clone(), exponent, rows);
+        split::<T, N>(vectors, range.clone(), exponent, rows);
         for (triangle, forms) in triangles.iter().zip(&mut forms) {
             let values = &mut forms.values;
-            forms_of(tiles, vectors, (range.clone(), rows), triangle, values);
+            forms_of::<T, N>(tiles, vectors, (range.clone(), rows), triangle, values);
         }
     }
     forms

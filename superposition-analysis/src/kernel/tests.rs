@@ -274,6 +274,12 @@ fn dot_products_have_the_same_bits_on_every_path() {
 /// Of numbers of all sizes, some of them far smaller than the largest, and shapes around those of tiles.
 #[test]
 fn products_in_slices_are_those_of_f64_within_their_bound() {
+    for digits in [Digits::Five, Digits::Six] {
+        products_in_slices_are_those_of_f64(digits);
+    }
+}
+
+fn products_in_slices_are_those_of_f64(digits: Digits) {
     let mut memory = SliceMemory::default();
     let shapes = [
         (1, 1),
@@ -304,7 +310,7 @@ fn products_in_slices_are_those_of_f64_within_their_bound() {
             factors: &factors,
             largest: sizes.fold(0.0, f64::max),
         };
-        let lost = add_gram_in_slices(columns, &mut memory, |l, k, products| {
+        let lost = add_gram_in_slices(columns, digits, &mut memory, |l, k, products| {
             for (k, product) in (k..m).zip(products).filter(|_| l < m) {
                 if k >= l {
                     gram[(k, l)] += product;
@@ -318,7 +324,12 @@ fn products_in_slices_are_those_of_f64_within_their_bound() {
         };
         // For the roundings of f64, here and there.
         let rounding = 4.0 * f64::EPSILON * (n + m) as f64;
-        assert!(lost <= 1e-11 * n as f64);
+        assert_eq!(lost, digits.lost(n, columns.largest));
+        let most = match digits {
+            Digits::Five => 1e-9,
+            Digits::Six => 1e-11,
+        };
+        assert!(lost <= most * n as f64);
         for l in 0..m {
             for k in l..m {
                 let expected: f64 = (0..n).map(|j| unit(l, j) * unit(k, j)).sum();
@@ -326,7 +337,7 @@ fn products_in_slices_are_those_of_f64_within_their_bound() {
                 assert!(error <= lost + rounding, "{m} {n}: {error:e} of {lost:e}");
             }
         }
-        let triangle = SlicedTriangle::new(gram.as_ref()).unwrap();
+        let triangle = SlicedTriangle::new(gram.as_ref(), digits).unwrap();
         let triangles = [&triangle, &triangle];
         let found = forms_in_slices(columns, &triangles, &mut memory).unwrap();
         assert_eq!(found[0].values, found[1].values);
@@ -353,7 +364,9 @@ fn products_in_slices_of_zeros_are_zeros() {
         largest: 0.0,
     };
     let mut memory = SliceMemory::default();
-    add_gram_in_slices(columns, &mut memory, |_, _, products| {
-        assert_eq!(*products, [0.0; 16]);
-    });
+    for digits in [Digits::Five, Digits::Six] {
+        add_gram_in_slices(columns, digits, &mut memory, |_, _, products| {
+            assert_eq!(*products, [0.0; 16]);
+        });
+    }
 }

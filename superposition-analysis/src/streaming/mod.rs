@@ -19,7 +19,7 @@ use crate::report::{SumWeights, check_not_empty, report};
 use crate::weighted_frame::Request;
 use crate::{ActivityInterference, AnalysisOptions, DictionaryReport, PairWeighting, Pairs};
 use reader::Reader;
-use sums::{Totals, off_diagonal_sums};
+use sums::totals;
 
 pub use plan::{StreamPlan, analysis_memory};
 pub use source::{Centered, ColumnSource};
@@ -168,14 +168,14 @@ fn analyze_planned<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<B
     let represented = lengths.represented(analysis.min_norm);
 
     let weights = SumWeights::new(&lengths, &represented);
-    let Totals { potential, sums } = off_diagonal_sums(
+    let totals = totals(
         &mut reader,
         &lengths,
         &weights.requests(&lengths),
         plan.direct_features,
         &mut *observe,
     )?;
-    let sums = weights.sums(&lengths, &represented, potential, sums);
+    let sums = weights.sums(&lengths, &represented, totals);
 
     let pairs = match search {
         None => None,
@@ -253,7 +253,7 @@ pub fn activity_interference_stream<S: ColumnSource, B>(
         let roots: Vec<f64> = represented.iter().map(|p| p.sqrt()).collect();
         let request = Request::of(&roots);
         let direct = plan.direct_features;
-        let totals = off_diagonal_sums(&mut reader, &lengths, &[request], direct, &mut observe)?;
+        let totals = totals(&mut reader, &lengths, &[request], direct, &mut observe)?;
         // One request: one list.
         let sums = totals.sums.concat();
         Ok(by_rates(sums, &represented, PairWeighting::Rates))

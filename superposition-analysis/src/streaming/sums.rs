@@ -1,4 +1,4 @@
-//! Sums over pairs from columns that are read block after block: what [`WeightedFrames`](crate::weighted_frame::WeightedFrames) gives, to the bit.
+//! Sums over pairs from columns that are read block after block: what [`totals`](crate::weighted_frame::totals) gives, to the bit.
 
 use std::ops::{ControlFlow, Range};
 
@@ -11,20 +11,12 @@ use crate::kernel::BlockForms;
 use crate::parallel::for_each;
 use crate::products::{Arithmetic, Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
 use crate::weighted_frame::{
-    DIRECT_BLOCK, DirectRows, FEATURE_BLOCK, Request, Unit, chunk_size, lost_requests,
+    DIRECT_BLOCK, DirectRows, FEATURE_BLOCK, Request, Totals, chunk_size, forms_without_loss,
 };
 use crate::{Real, from_columns};
 
-/// What [`off_diagonal_sums`] finds.
-pub(super) struct Totals {
-    /// The frame potential with the weights of the first request.
-    pub(super) potential: f64,
-    /// The sums over the other features, for each request.
-    pub(super) sums: Vec<Vec<f64>>,
-}
-
-/// The sums over the other features for each request.
-pub(super) fn off_diagonal_sums<S, B, O>(
+/// The sums over the other features for each request, and the potential of the first.
+pub(super) fn totals<S, B, O>(
     reader: &mut Reader<'_, S>,
     lengths: &Lengths,
     requests: &[Request<'_>],
@@ -36,26 +28,22 @@ where
     O: FnMut(StreamProgress) -> ControlFlow<B>,
 {
     let m = reader.n_hidden;
-    let mut forms = None;
-    let mut potential = None;
-    if reader.n_features > m {
+    let forms = if reader.n_features > m {
         let mut stage = Stage {
             observe: &mut *observe,
             stage: StreamStage::Summing,
         };
-        let digits = Arithmetic::Digits;
-        let found = operators(reader, lengths, requests, digits, &mut stage)?;
-        potential = Some(found[0].norm_sq());
-        let mut all = quadratic_forms(reader, lengths, found, digits, &mut stage)?;
-        let lost = lost_requests(requests, &all, m);
-        if !lost.is_empty() {
-            let requests: Vec<Request<'_>> = lost.iter().map(|&k| requests[k]).collect();
-            let found = operators(reader, lengths, &requests, Arithmetic::F64, &mut stage)?;
-            let again = quadratic_forms(reader, lengths, found, Arithmetic::F64, &mut stage)?;
-            lost.into_iter().zip(again).for_each(|(k, f)| all[k] = f);
-        }
-        forms = Some(all);
-    }
+        let of = |requests: &[Request<'_>], arithmetic| {
+            let found = operators(reader, lengths, requests, arithmetic, &mut stage)?;
+            quadratic_forms(reader, lengths, found, arithmetic, &mut stage)
+        };
+        Some(forms_without_loss::<S::Element, _>(
+            lengths, requests, m, of,
+        )?)
+    } else {
+        None
+    };
+    let potential = forms.as_ref().map(|forms| forms[0].norm_sq);
     let split = |k: usize, request: &Request<'_>| {
         let forms = forms.as_ref().map(|forms| &forms[k]);
         request.weights.split(forms, m, request.unit)
@@ -67,10 +55,7 @@ where
         .map(|(k, r)| split(k, r))
         .collect();
     if potential.is_none() {
-        requests.push(Request {
-            unit: Unit::Weights,
-            ..requests[0]
-        });
+        requests.push(requests[0].in_weights());
         sums.push(split(0, &requests[requests.len() - 1]));
     }
     drop(forms);
@@ -179,7 +164,10 @@ where
     O: FnMut(StreamProgress) -> ControlFlow<B>,
 {
     let (m, n, threads) = (reader.n_hidden, reader.n_features, reader.threads);
-    let halved: Vec<HalvedFrame> = operators.into_iter().map(HalvedFrame::new).collect();
+    let halved: Vec<HalvedFrame> = operators
+        .into_iter()
+        .map(|operator| HalvedFrame::new(operator, arithmetic))
+        .collect();
     let mut found: Vec<Forms> = halved.iter().map(HalvedFrame::no_forms).collect();
     let mut values = vec![Vec::new(); threads];
     let mut tasks: Vec<(ProductMemory, Vec<BlockForms>)> = values
