@@ -130,6 +130,23 @@ pub(crate) fn depth_of_bytes(components: usize) -> usize {
     depth
 }
 
+/// Calls the body of a function that is compiled for the best instructions this machine has.
+macro_rules! dispatch {
+    ($name:ident($($argument:expr),*)) => {{
+        #[cfg(target_arch = "x86_64")]
+        if has_avx512() {
+            // SAFETY: the machine has AVX-512.
+            return unsafe { avx512::$name($($argument),*) };
+        }
+        #[cfg(target_arch = "x86_64")]
+        if has_avx2() {
+            // SAFETY: the machine has AVX2.
+            return unsafe { avx2::$name($($argument),*) };
+        }
+        portable::$name($($argument),*)
+    }};
+}
+
 /// The products of [`SIDE`] directions with [`SIDE`] others: a row for each of the first.
 pub(crate) type Tile = [[i32; SIDE]; SIDE];
 
@@ -293,17 +310,7 @@ pub(crate) fn find_hits(
     bounds: &Bounds,
     hits: &mut Vec<Hit>,
 ) {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx512_vnni() {
-        // SAFETY: the machine has AVX-512.
-        return unsafe { avx512::find_hits(tile, row_scales, column_scales, bounds, hits) };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the machine has AVX2.
-        return unsafe { avx2::find_hits(tile, row_scales, column_scales, bounds, hits) };
-    }
-    portable::find_hits(tile, row_scales, column_scales, bounds, hits);
+    dispatch!(find_hits(tile, row_scales, column_scales, bounds, hits))
 }
 
 /// The smallest and the largest number of each of the first rows of a tile on the diagonal, multiplied by the scales of their row and their column; without the diagonal, and columns with a scale of NaN.
@@ -312,79 +319,29 @@ pub(crate) fn row_extremes(
     row_scales: &[f32],
     column_scales: &[f32; SIDE],
 ) -> Vec<[f32; 2]> {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx512() {
-        // SAFETY: the machine has AVX-512.
-        return unsafe { avx512::row_extremes(tile, row_scales, column_scales) };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the machine has AVX2.
-        return unsafe { avx2::row_extremes(tile, row_scales, column_scales) };
-    }
-    portable::row_extremes(tile, row_scales, column_scales)
+    dispatch!(row_extremes(tile, row_scales, column_scales))
 }
 
 /// The size of the largest component; NaN is left out.
 pub(crate) fn largest<T: Real>(column: &[T]) -> f64 {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx512() {
-        // SAFETY: the machine has AVX-512.
-        return unsafe { avx512::largest(column) };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the machine has AVX2.
-        return unsafe { avx2::largest(column) };
-    }
-    portable::largest(column)
+    dispatch!(largest(column))
 }
 
 /// The largest norm of the components of a column that go into one sum of 16 bits; what is not finite gives anything.
 pub(crate) fn largest_part<T: Real>(column: &[T]) -> f64 {
-    #[cfg(target_arch = "x86_64")]
-    if has_avx512() {
-        // SAFETY: the machine has AVX-512.
-        return unsafe { avx512::largest_part(column) };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the machine has AVX2.
-        return unsafe { avx2::largest_part(column) };
-    }
-    portable::largest_part(column)
+    dispatch!(largest_part(column))
 }
 
 /// Rounds a column times a factor to integers, which have to fit, and returns the norm of what that takes away; components that are not finite give anything.
 pub(crate) fn round_into<T: Real>(column: &[T], factor: f64, rounded: &mut [i16]) -> f64 {
     assert_eq!(column.len(), rounded.len(), "an integer for each component");
-    #[cfg(target_arch = "x86_64")]
-    if has_avx512() {
-        // SAFETY: the machine has AVX-512.
-        return unsafe { avx512::round_into(column, factor, rounded) };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the machine has AVX2.
-        return unsafe { avx2::round_into(column, factor, rounded) };
-    }
-    portable::round_into(column, factor, rounded)
+    dispatch!(round_into(column, factor, rounded))
 }
 
 /// The dot product of two directions in words.
 pub(crate) fn dot_words(a: &[i16], b: &[i16]) -> i32 {
     assert_eq!(a.len(), b.len(), "dot product of unequal lengths");
-    #[cfg(target_arch = "x86_64")]
-    if has_avx512() {
-        // SAFETY: the machine has AVX-512.
-        return unsafe { avx512::dot_words(a, b) };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the machine has AVX2.
-        return unsafe { avx2::dot_words(a, b) };
-    }
-    portable::dot_words(a, b)
+    dispatch!(dot_words(a, b))
 }
 
 /// The dot product in one fixed order, in f64: 32 interleaved partial sums, added as a tree.
@@ -392,17 +349,7 @@ pub(crate) fn dot_words(a: &[i16], b: &[i16]) -> i32 {
 /// The bits depend on the two slices only, and `dot(a, b) == dot(b, a)`: values that decide something (a tie, an edge) are computed with it.
 pub(crate) fn dot<T: Real>(a: &[T], b: &[T]) -> f64 {
     assert_eq!(a.len(), b.len(), "dot product of unequal lengths");
-    #[cfg(target_arch = "x86_64")]
-    if has_avx512() {
-        // SAFETY: the machine has AVX-512.
-        return unsafe { avx512::dot(a, b) };
-    }
-    #[cfg(target_arch = "x86_64")]
-    if has_avx2() {
-        // SAFETY: the machine has AVX2.
-        return unsafe { avx2::dot(a, b) };
-    }
-    portable::dot(a, b)
+    dispatch!(dot(a, b))
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -165,8 +165,8 @@ fn starts(columns: &[PanelLine], depth: usize) -> Vec<PanelLine> {
     starts
 }
 
-#[test]
-fn hits_are_those_of_loops_on_every_path() {
+/// Any numbers, and scales of which the last three are none.
+fn tile_and_scales() -> (Box<Tile>, [f32; SIDE]) {
     let mut tile = new_tile();
     let mut state = 1_u32;
     let mut next = || {
@@ -178,6 +178,12 @@ fn hits_are_those_of_loops_on_every_path() {
     scales.iter_mut().for_each(|x| *x = next() as f32);
     // No hits in these columns.
     scales[SIDE - 3..].fill(f32::NAN);
+    (tile, scales)
+}
+
+#[test]
+fn hits_are_those_of_loops_on_every_path() {
+    let (tile, scales) = tile_and_scales();
     let scaled = |r: usize, c: usize| tile[r][c] as f32 * scales[r] * scales[c];
     for n_rows in [1, 7, SIDE - 3] {
         let mut bounds = Bounds::new();
@@ -211,6 +217,37 @@ fn hits_are_those_of_loops_on_every_path() {
         }
         assert!(expected.contains(&Hit::new(0, 5, scaled(0, 5))));
         for found in found {
+            assert_eq!(found, expected);
+        }
+    }
+}
+
+#[test]
+fn extremes_of_rows_are_those_of_loops_on_every_path() {
+    let (mut tile, scales) = tile_and_scales();
+    // Larger and smaller than all others, on the diagonal and in a column without a scale.
+    for row in 0..SIDE {
+        tile[row][row] = i32::MAX;
+        tile[row][SIDE - 1] = i32::MIN;
+    }
+    for n_rows in [1, 7, SIDE - 3] {
+        let expected: Vec<[f32; 2]> = (0..n_rows)
+            .map(|row| {
+                let others = (0..SIDE - 3).filter(|&column| column != row);
+                let values = others.map(|c| tile[row][c] as f32 * scales[row] * scales[c]);
+                [
+                    values.clone().fold(f32::INFINITY, f32::min),
+                    values.fold(f32::NEG_INFINITY, f32::max),
+                ]
+            })
+            .collect();
+        let scales = (&scales[..n_rows], &scales);
+        assert_eq!(row_extremes(&tile, scales.0, scales.1), expected);
+        assert_eq!(portable::row_extremes(&tile, scales.0, scales.1), expected);
+        #[cfg(target_arch = "x86_64")]
+        if has_avx2() {
+            // SAFETY: the machine has AVX2.
+            let found = unsafe { avx2::row_extremes(&tile, scales.0, scales.1) };
             assert_eq!(found, expected);
         }
     }
