@@ -56,6 +56,8 @@ pub enum StreamStage {
     Measuring,
     /// Sums over pairs are taken through the frame operator, in two passes.
     Summing,
+    /// The same again, more accurately, where the first time lost too much.
+    SummingAgain,
     /// Rows of the Gram matrix are summed one by one, where there are such.
     SummingDirectly,
     /// Pairs are compared.
@@ -102,7 +104,7 @@ impl<O> Stage<'_, O> {
 /// Analyses a dictionary as [`analyze`](crate::analyze) does, reading its columns from a [`ColumnSource`] within a budget of memory.
 ///
 /// The report is that of [`analyze`](crate::analyze) on the whole matrix, **bit for bit**, whatever the budget and the number of threads.
-/// The columns are read once to measure them and twice for the sums; for the pairs the matrix is cut into bands that fit the budget, of which two are held at a time, so that everything is read about half as often as there are bands.
+/// The columns are read once to measure them and twice for the sums, or a few times more where those need more digits; for the pairs the matrix is cut into bands that fit the budget, of which two are held at a time, so that everything is read about half as often as there are bands.
 /// Rows that the frame operator would lose (tiny norms beside large ones, and all rows where n <= m) are summed directly, which takes a pass over the columns for as many of them as fit the budget.
 /// O(n^2 m) time divided by `threads`, O(n m^2) without pairs; [`StreamPlan`] says beforehand what it takes.
 ///

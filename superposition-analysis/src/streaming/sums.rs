@@ -35,7 +35,9 @@ where
         };
         let of = |requests: &[Request<'_>], arithmetic| {
             let found = operators(reader, lengths, requests, arithmetic, &mut stage)?;
-            quadratic_forms(reader, lengths, found, arithmetic, &mut stage)
+            let forms = quadratic_forms(reader, lengths, found, arithmetic, &mut stage)?;
+            stage.stage = StreamStage::SummingAgain;
+            Ok(forms)
         };
         Some(forms_without_loss::<S::Element, _>(
             lengths, requests, m, of,

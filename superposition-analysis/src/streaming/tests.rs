@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use superposition_testkit::{geometry, strategy};
 
 use super::*;
+use crate::kernel::{Digits, SlicedTriangle};
 use crate::{
     Activity, AnalysisError, Pairs, Real, activity_interference, analyze, center, from_columns,
 };
@@ -118,6 +119,37 @@ fn sums_and_pairs_are_the_same_at_every_size() {
 }
 
 /// Through the public door, from the smallest budget on, which the error names.
+/// Beside a feature a hundred times as long as the others digits tell nothing of what those share.
+#[test]
+fn what_digits_lose_is_summed_again_alike() {
+    let (m, n) = (80, 400);
+    let mut w = geometry::random_gaussian(m, n, 12);
+    (0..n).for_each(|j| w[(0, j)] = 0.0);
+    w.col_as_slice_mut(0).fill(0.0);
+    w[(0, 0)] = 100.0 * (m as f64).sqrt();
+    let narrow = Mat::from_fn(m, n, |i, j| w[(i, j)] as f32);
+    let options = options(1, 0.5, 0.0, 2);
+    assert_same(
+        &in_bands(w.as_ref(), &options, 150, 128),
+        &analyze(w.as_ref(), &options).unwrap(),
+    );
+    assert_same(
+        &in_bands(narrow.as_ref(), &options, 150, 128),
+        &analyze(narrow.as_ref(), &options).unwrap(),
+    );
+    let mut again = false;
+    let budget = StreamOptions::new(options, 64 << 20);
+    let report = analyze_stream(&mut w.as_ref(), &budget, |progress| {
+        again |= progress.stage == StreamStage::SummingAgain;
+        ControlFlow::<()>::Continue(())
+    });
+    assert!(report.unwrap().is_continue());
+    // Where the machine has tiles at all.
+    let one = Mat::<f64>::identity(1, 1);
+    let has_tiles = SlicedTriangle::new(one.as_ref(), Digits::Six).is_some();
+    assert_eq!(again, has_tiles);
+}
+
 #[test]
 fn any_budget_that_is_granted_gives_the_report() {
     let w = geometry::random_gaussian(20, 2000, 5);

@@ -156,6 +156,7 @@ fn analyze_in_blocks(
         let name = match progress.stage {
             StreamStage::Measuring => "measuring features",
             StreamStage::Summing => "summing over features",
+            StreamStage::SummingAgain => "summing over features again",
             StreamStage::SummingDirectly => "summing feature by feature",
             _ => "comparing pairs of features",
         };
