@@ -38,6 +38,8 @@ macro_rules! intrinsics {
 }
 
 impl Simd for Avx2 {
+    const HAS_MANY_REGISTERS: bool = false;
+
     type F = (__m256, __m256);
     type U = (__m256i, __m256i);
 
@@ -182,6 +184,32 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn add_u(self, a: Self::U, b: Self::U) -> Self::U {
         intrinsics!(_mm256_add_epi32(a.0, b.0), _mm256_add_epi32(a.1, b.1))
+    }
+
+    #[inline(always)]
+    fn prefix_sums(self, a: Self::U) -> Self::U {
+        // Within fours: each step adds the lanes 1 and 2 below.
+        let below = intrinsics!(_mm256_slli_si256::<4>(a.0), _mm256_slli_si256::<4>(a.1));
+        let a = self.add_u(a, below);
+        let below = intrinsics!(_mm256_slli_si256::<8>(a.0), _mm256_slli_si256::<8>(a.1));
+        let a = self.add_u(a, below);
+        // The sum of the first four of each eight, for the second four.
+        let first = intrinsics!(
+            _mm256_permute2x128_si256::<0x08>(a.0, a.0),
+            _mm256_permute2x128_si256::<0x08>(a.1, a.1)
+        );
+        let first = intrinsics!(
+            _mm256_shuffle_epi32::<0xff>(first.0),
+            _mm256_shuffle_epi32::<0xff>(first.1)
+        );
+        let a = self.add_u(a, first);
+        // The sum of the first eight, for the second.
+        let sevens = self.splat_u(7).0;
+        let (zero, first) = intrinsics!(
+            _mm256_setzero_si256(),
+            _mm256_permutevar8x32_epi32(a.0, sevens)
+        );
+        self.add_u(a, (zero, first))
     }
 
     #[inline(always)]

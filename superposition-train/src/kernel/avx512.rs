@@ -39,6 +39,8 @@ macro_rules! intrinsic {
 }
 
 impl Simd for Avx512 {
+    const HAS_MANY_REGISTERS: bool = true;
+
     type F = __m512;
     type U = __m512i;
 
@@ -153,6 +155,20 @@ impl Simd for Avx512 {
     #[inline(always)]
     fn add_u(self, a: Self::U, b: Self::U) -> Self::U {
         intrinsic!(_mm512_add_epi32(a, b))
+    }
+
+    #[inline(always)]
+    fn prefix_sums(self, a: Self::U) -> Self::U {
+        let zero = intrinsic!(_mm512_setzero_si512());
+        // Each step adds the lanes 1, 2, 4 and 8 below.
+        let below = intrinsic!(_mm512_alignr_epi32::<15>(a, zero));
+        let a = self.add_u(a, below);
+        let below = intrinsic!(_mm512_alignr_epi32::<14>(a, zero));
+        let a = self.add_u(a, below);
+        let below = intrinsic!(_mm512_alignr_epi32::<12>(a, zero));
+        let a = self.add_u(a, below);
+        let below = intrinsic!(_mm512_alignr_epi32::<8>(a, zero));
+        self.add_u(a, below)
     }
 
     #[inline(always)]

@@ -19,7 +19,7 @@ pub(crate) const PANEL: usize = 4;
 /// Samples that are taken together: first all their z, which read G, then all that they add to D. So each of the two
 /// can stay in the first cache by itself; and what is scattered is read long after, when a wide load does not have to
 /// wait for the narrow stores before it.
-const BLOCK: usize = 128;
+const BLOCK: usize = 16;
 
 /// The chunks that [`GramShard::rows`] needs.
 pub(crate) const BLOCK_CHUNKS: usize = BLOCK * (PANEL + 1);

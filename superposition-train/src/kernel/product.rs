@@ -1,15 +1,18 @@
 //! Products of small matrices whose rows lie in chunks.
 //!
-//! Loop order: blocks of 128 inner indices, chunks of columns, tiles of six rows, inner indices.
-//! Layout: rows of chunks on the right and in the result, any strides on the left. Cost: a multiply-add of 16 lanes for
-//! each row, chunk and inner index, and a sixth of that in loads of the right matrix. Its twin is the same code over
-//! [`Scalar`](super::scalar::Scalar).
+//! Loop order: blocks of 128 inner indices, chunks of columns (two at a time where there are registers for their sums),
+//! tiles of six or eight rows, inner indices. Layout: rows of chunks on the right and in the result, any strides on the
+//! left. Cost: a multiply-add of 16 lanes for each row, chunk and inner index, and a sixth or an eighth of that in loads
+//! of the right matrix. Its twin is the same code over [`Scalar`](super::scalar::Scalar).
 
 use super::Run;
 use super::simd::{Chunk, Simd};
 
-/// Rows of a tile: with the two registers of a chunk each, they fill the sixteen registers of AVX2.
+/// Rows of a tile of one chunk: with the two registers of a chunk each, they fill the sixteen registers of AVX2.
 const ROWS: usize = 6;
+
+/// Rows of a tile of two chunks, whose sums are enough for multiply-adds not to wait for each other on AVX-512.
+const ROWS_OF_TWO: usize = 8;
 
 /// Inner indices that are taken together, so that their chunks of the right matrix stay in the first cache while all
 /// tiles of rows go over them.
@@ -21,6 +24,15 @@ pub(crate) struct Coefficients<'a> {
     pub(crate) values: &'a [f32],
     pub(crate) row_stride: usize,
     pub(crate) column_stride: usize,
+}
+
+impl Coefficients<'_> {
+    /// Without the rows before this one.
+    #[inline(always)]
+    fn from_row(self, row: usize) -> Self {
+        let values = self.values.get(row * self.row_stride..).unwrap_or(&[]);
+        Self { values, ..self }
+    }
 }
 
 /// What a product is added to.
@@ -67,54 +79,64 @@ impl Run for Product<'_> {
         }
         let inner = b.len() / stride;
         let first = inner.min(DEPTH);
-        for chunk in 0..stride {
-            block(simd, out, a, &b[..first * stride], [stride, chunk], start);
-        }
+        columns(simd, out, a, &b[..first * stride], stride, start);
         for k in (DEPTH..inner).step_by(DEPTH) {
             let b = &b[k * stride..inner.min(k + DEPTH) * stride];
             let values = a.values.get(k * a.column_stride..).unwrap_or(&[]);
-            for chunk in 0..stride {
-                block(
-                    simd,
-                    out,
-                    Coefficients { values, ..a },
-                    b,
-                    [stride, chunk],
-                    Start::Sum,
-                );
-            }
+            let a = Coefficients { values, ..a };
+            columns(simd, out, a, b, stride, Start::Sum);
         }
     }
 }
 
-/// A chunk of every row, with no more inner indices than [`DEPTH`].
+/// All chunks of every row, with no more inner indices than [`DEPTH`].
 #[inline(always)]
-fn block<S: Simd>(
+fn columns<S: Simd>(
     simd: S,
     out: &mut [Chunk],
     a: Coefficients<'_>,
     b: &[Chunk],
-    [stride, chunk]: [usize; 2],
+    stride: usize,
     start: Start<'_>,
 ) {
-    for (tile, out) in out.chunks_mut(ROWS * stride).enumerate() {
-        let values = a.values.get(tile * ROWS * a.row_stride..).unwrap_or(&[]);
-        let a = Coefficients { values, ..a };
+    let mut chunk = 0;
+    while chunk < stride {
         let place = [stride, chunk];
-        match out.len() / stride {
-            1 => rows::<S, 1>(simd, out, a, b, place, start),
-            2 => rows::<S, 2>(simd, out, a, b, place, start),
-            3 => rows::<S, 3>(simd, out, a, b, place, start),
-            4 => rows::<S, 4>(simd, out, a, b, place, start),
-            5 => rows::<S, 5>(simd, out, a, b, place, start),
-            _ => rows::<S, ROWS>(simd, out, a, b, place, start),
+        if S::HAS_MANY_REGISTERS && stride - chunk >= 2 {
+            for (tile, out) in out.chunks_mut(ROWS_OF_TWO * stride).enumerate() {
+                let a = a.from_row(tile * ROWS_OF_TWO);
+                match out.len() / stride {
+                    1 => rows::<S, 1, 2>(simd, out, a, b, place, start),
+                    2 => rows::<S, 2, 2>(simd, out, a, b, place, start),
+                    3 => rows::<S, 3, 2>(simd, out, a, b, place, start),
+                    4 => rows::<S, 4, 2>(simd, out, a, b, place, start),
+                    5 => rows::<S, 5, 2>(simd, out, a, b, place, start),
+                    6 => rows::<S, 6, 2>(simd, out, a, b, place, start),
+                    7 => rows::<S, 7, 2>(simd, out, a, b, place, start),
+                    _ => rows::<S, ROWS_OF_TWO, 2>(simd, out, a, b, place, start),
+                }
+            }
+            chunk += 2;
+        } else {
+            for (tile, out) in out.chunks_mut(ROWS * stride).enumerate() {
+                let a = a.from_row(tile * ROWS);
+                match out.len() / stride {
+                    1 => rows::<S, 1, 1>(simd, out, a, b, place, start),
+                    2 => rows::<S, 2, 1>(simd, out, a, b, place, start),
+                    3 => rows::<S, 3, 1>(simd, out, a, b, place, start),
+                    4 => rows::<S, 4, 1>(simd, out, a, b, place, start),
+                    5 => rows::<S, 5, 1>(simd, out, a, b, place, start),
+                    _ => rows::<S, ROWS, 1>(simd, out, a, b, place, start),
+                }
+            }
+            chunk += 1;
         }
     }
 }
 
-/// A chunk of `N` rows.
+/// `C` chunks of `N` rows.
 #[inline(always)]
-fn rows<S: Simd, const N: usize>(
+fn rows<S: Simd, const N: usize, const C: usize>(
     simd: S,
     out: &mut [Chunk],
     a: Coefficients<'_>,
@@ -132,27 +154,40 @@ fn rows<S: Simd, const N: usize>(
         inner == 0 || last.is_some_and(|last| last < a.values.len()),
         "{N} x {inner} coefficients"
     );
-    let mut sums = [simd.splat(0.0); N];
-    for (row, sum) in sums.iter_mut().enumerate() {
-        *sum = match start {
-            Start::Zero => simd.splat(0.0),
-            Start::Sum => simd.load(&out[row * stride + chunk].0),
-            Start::Row(row) => simd.load(&row[chunk].0),
+    let mut sums = [[simd.splat(0.0); C]; N];
+    for row in 0..N {
+        let from = match start {
+            Start::Zero => continue,
+            Start::Sum => &out[row * stride + chunk..][..C],
+            Start::Row(row) => &row[chunk..][..C],
         };
+        for c in 0..C {
+            sums[row][c] = simd.load(&from[c].0);
+        }
     }
-    for (k, b) in b.chunks_exact(stride).enumerate() {
-        let b = simd.load(&b[chunk].0);
-        for (row, sum) in sums.iter_mut().enumerate() {
+    for (k, row_of_b) in b.chunks_exact(stride).enumerate() {
+        let from = &row_of_b[chunk..][..C];
+        let mut b = [simd.splat(0.0); C];
+        for c in 0..C {
+            b[c] = simd.load(&from[c].0);
+        }
+        for row in 0..N {
             // SAFETY: row < N and k < inner, so this is at most the index that was asserted to be in bounds, and no
             // product overflows.
             let a = unsafe {
                 a.values
                     .get_unchecked(row * a.row_stride + k * a.column_stride)
             };
-            *sum = simd.mul_add(simd.splat(*a), b, *sum);
+            let a = simd.splat(*a);
+            for c in 0..C {
+                sums[row][c] = simd.mul_add(a, b[c], sums[row][c]);
+            }
         }
     }
-    for (row, sum) in sums.into_iter().enumerate() {
-        simd.store(&mut out[row * stride + chunk].0, sum);
+    for row in 0..N {
+        let to = &mut out[row * stride + chunk..][..C];
+        for c in 0..C {
+            simd.store(&mut to[c].0, sums[row][c]);
+        }
     }
 }

@@ -9,6 +9,8 @@ use super::simd::{LANES, Simd};
 pub(crate) struct Scalar;
 
 impl Simd for Scalar {
+    const HAS_MANY_REGISTERS: bool = false;
+
     type F = [f32; LANES];
     type U = [u32; LANES];
 
@@ -115,6 +117,15 @@ impl Simd for Scalar {
     #[inline(always)]
     fn add_u(self, a: Self::U, b: Self::U) -> Self::U {
         from_fn(|k| a[k].wrapping_add(b[k]))
+    }
+
+    #[inline(always)]
+    fn prefix_sums(self, a: Self::U) -> Self::U {
+        let mut sum = 0_u32;
+        from_fn(|k| {
+            sum = sum.wrapping_add(a[k]);
+            sum
+        })
     }
 
     #[inline(always)]

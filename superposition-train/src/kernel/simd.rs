@@ -30,6 +30,9 @@ pub(crate) fn flat_mut(chunks: &mut [Chunk]) -> &mut [f32] {
 /// Every method means the same in every implementation, to the last bit, also for NaN, infinities and zeros of
 /// either sign (but not for the payload of a NaN).
 pub(crate) trait Simd: Copy {
+    /// Whether there are registers for 28 times sixteen lanes; for 14 there are always.
+    const HAS_MANY_REGISTERS: bool;
+
     /// Sixteen f32.
     type F: Copy;
     /// Sixteen u32.
@@ -72,6 +75,8 @@ pub(crate) trait Simd: Copy {
     fn splat_u(self, value: u32) -> Self::U;
     /// The sum modulo 2^32.
     fn add_u(self, a: Self::U, b: Self::U) -> Self::U;
+    /// Lane k becomes the sum of lanes 0 to k, modulo 2^32.
+    fn prefix_sums(self, a: Self::U) -> Self::U;
     /// The product modulo 2^32.
     fn mul_u(self, a: Self::U, b: Self::U) -> Self::U;
     /// Exclusive or.

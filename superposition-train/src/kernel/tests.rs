@@ -54,6 +54,7 @@ impl Run for Operations {
         floats.extend(rows);
         let integers = [
             simd.add_u(u, v),
+            simd.prefix_sums(u),
             simd.mul_u(u, v),
             simd.xor(u, v),
             simd.and(u, v),

@@ -45,22 +45,51 @@ pub(super) struct Walk<'a> {
 
 impl Walk<'_> {
     /// Units that are single features, all equally likely: a chunk of gaps and a chunk of values in turn.
-    ///
-    /// Positions below [`EXACT`] are divided into sample and feature in f32, where they are exact, without a branch.
     #[inline(always)]
     pub(super) fn independent<S: Simd>(self, simd: S, key: Key) -> usize {
+        let total = self.n_units.saturating_mul(self.n_samples);
+        if total <= EXACT {
+            self.independent_in_lanes(simd, key, total as u32)
+        } else {
+            self.independent_one_by_one(simd, key)
+        }
+    }
+
+    /// Of at most [`EXACT`] units in all samples: their positions are divided into sample and feature in f32, where they
+    /// are exact.
+    #[inline(always)]
+    fn independent_in_lanes<S: Simd>(self, simd: S, key: Key, total: u32) -> usize {
         let mut random = Xoshiro::new(simd, key);
         let rate = simd.splat(self.rate);
-        let (scale, offset) = (1.0 / RANGE as f32, 0.5 / RANGE as f32);
+        // A longer gap leads no further than past the end, and so no sum overflows.
+        let longest = simd.splat(total as f32);
+        let (one, minus_one) = (simd.splat(1.0), simd.splat(-1.0));
+        let n = simd.splat(self.n_units as f32);
+        let inverse = simd.splat(1.0 / self.n_units as f32);
         let shard = self.shard;
-        let total = self.n_units.saturating_mul(self.n_samples);
-        let mut gaps = [0; LANES];
+        let mut ends = [0; LANES];
         let mut count = 0;
+        // How many units are behind.
         let mut next = 0;
         while next < total {
-            simd.store_u(&mut gaps, gap(simd, random.next(simd), rate));
-            let upper = simd.shift_right::<1>(random.next(simd));
-            let value = simd.mul_add(simd.to_f(upper), simd.splat(scale), simd.splat(offset));
+            let gaps = gap(simd, random.next(simd), rate, longest);
+            let value = unit_value(simd, random.next(simd));
+            let steps = simd.prefix_sums(simd.add_u(gaps, simd.splat_u(1)));
+            simd.store_u(&mut ends, simd.add_u(steps, simd.splat_u(next)));
+            let position = simd.add_u(steps, simd.splat_u(next.wrapping_sub(1)));
+            next = ends[LANES - 1];
+            let mut inside = LANES;
+            while inside > 0 && ends[inside - 1] > total {
+                inside -= 1;
+            }
+            let position = simd.to_f(position);
+            // The quotient by a reciprocal is off by at most one.
+            let quotient = simd.to_f(simd.truncate(simd.mul(position, inverse)));
+            let rest = simd.mul_add(simd.mul(quotient, minus_one), n, position);
+            let above = simd.where_positive(simd.sub(rest, simd.sub(n, one)), one);
+            let below = simd.where_positive(simd.mul(rest, minus_one), one);
+            let change = simd.sub(above, below);
+            let rest = simd.mul_add(simd.mul(change, minus_one), n, rest);
             shard.reserve(count, LANES);
             let indices = shard.indices[count..].first_chunk_mut::<LANES>();
             let values = shard.values[count..].first_chunk_mut::<LANES>();
@@ -68,65 +97,62 @@ impl Walk<'_> {
             let (Some(indices), Some(values), Some(owners)) = (indices, values, owners) else {
                 unreachable!("room was made");
             };
+            simd.store_u(indices, simd.truncate(rest));
             simd.store(values, value);
-            let mut positions = [0; LANES];
-            for k in 0..LANES {
-                next += u64::from(gaps[k]);
-                positions[k] = next;
-                next += 1;
-            }
-            let mut inside = LANES;
-            if next > total {
-                while inside > 0 && positions[inside - 1] >= total {
-                    inside -= 1;
-                }
-            }
-            if next <= EXACT {
-                let mut exact = [0; LANES];
-                for k in 0..LANES {
-                    exact[k] = positions[k] as u32;
-                }
-                let n = simd.splat(self.n_units as f32);
-                let position = simd.to_f(simd.load_u(&exact));
-                let (one, minus_one) = (simd.splat(1.0), simd.splat(-1.0));
-                // The quotient by a reciprocal is off by at most one.
-                let inverse = simd.splat(1.0 / self.n_units as f32);
-                let quotient = simd.to_f(simd.truncate(simd.mul(position, inverse)));
-                let rest = simd.mul_add(simd.mul(quotient, minus_one), n, position);
-                let above = simd.where_positive(simd.sub(rest, simd.sub(n, one)), one);
-                let below = simd.where_positive(simd.mul(rest, minus_one), one);
-                let change = simd.sub(above, below);
-                let rest = simd.mul_add(simd.mul(change, minus_one), n, rest);
-                simd.store_u(indices, simd.truncate(rest));
-                simd.store_u(owners, simd.truncate(simd.add(quotient, change)));
-            } else {
-                for k in 0..inside {
-                    indices[k] = (positions[k] % self.n_units) as u32;
-                    owners[k] = (positions[k] / self.n_units) as u32;
-                }
-            }
+            simd.store_u(owners, simd.truncate(simd.add(quotient, change)));
             count += inside;
         }
         count
+    }
+
+    /// Of any number of units.
+    #[inline(always)]
+    fn independent_one_by_one<S: Simd>(self, simd: S, key: Key) -> usize {
+        let mut random = Xoshiro::new(simd, key);
+        let (rate, longest) = (simd.splat(self.rate), simd.splat(LONGEST));
+        let mut gaps = [0; LANES];
+        let mut values = [0.0; LANES];
+        let mut place = self.start();
+        let shard = self.shard;
+        let mut count = 0;
+        loop {
+            simd.store_u(&mut gaps, gap(simd, random.next(simd), rate, longest));
+            simd.store(&mut values, unit_value(simd, random.next(simd)));
+            shard.reserve(count, LANES);
+            for k in 0..LANES {
+                let Some((owner, unit)) = place.step(gaps[k]) else {
+                    return count;
+                };
+                shard.indices[count] = unit as u32;
+                shard.values[count] = values[k];
+                shard.owners[count] = owner;
+                count += 1;
+            }
+        }
+    }
+
+    /// The first unit of the first sample.
+    fn start(&self) -> Place {
+        Place {
+            unit: 0,
+            sample: 0,
+            n_units: self.n_units,
+            n_samples: self.n_samples,
+        }
     }
 
     /// Units that are single features, each kept by the elements of its own.
     #[inline(always)]
     pub(super) fn thinned<S: Simd>(self, simd: S, key: Key, keep: &[Elements]) -> usize {
         let mut random = Xoshiro::new(simd, key);
-        let rate = simd.splat(self.rate);
+        let (rate, longest) = (simd.splat(self.rate), simd.splat(LONGEST));
         let mut gaps = [0; LANES];
         let mut upper = [0; LANES];
+        let mut place = self.start();
         let shard = self.shard;
-        let mut place = Place {
-            unit: 0,
-            sample: 0,
-            n_units: self.n_units,
-            n_samples: self.n_samples,
-        };
         let mut count = 0;
         loop {
-            simd.store_u(&mut gaps, gap(simd, random.next(simd), rate));
+            simd.store_u(&mut gaps, gap(simd, random.next(simd), rate, longest));
             simd.store_u(&mut upper, simd.shift_right::<1>(random.next(simd)));
             shard.reserve(count, LANES);
             for k in 0..LANES {
@@ -163,18 +189,13 @@ impl Walk<'_> {
             words: [0; LANES],
             used: LANES,
         };
-        let rate = simd.splat(self.rate);
+        let (rate, longest) = (simd.splat(self.rate), simd.splat(LONGEST));
         let mut gaps = [0; LANES];
+        let mut place = self.start();
         let shard = self.shard;
-        let mut place = Place {
-            unit: 0,
-            sample: 0,
-            n_units: self.n_units,
-            n_samples: self.n_samples,
-        };
         let mut count = 0;
         loop {
-            simd.store_u(&mut gaps, gap(simd, draws.random.next(simd), rate));
+            simd.store_u(&mut gaps, gap(simd, draws.random.next(simd), rate, longest));
             for gap in gaps {
                 let Some((owner, set)) = place.step(gap) else {
                     return count;
@@ -231,14 +252,25 @@ impl<S: Simd> Draws<S> {
     }
 }
 
-/// The gap before the next unit: `$\lfloor \ln v \cdot rate \rfloor$`, at most `$2^{30}$`, for v an odd multiple of
-/// `$2^{-31}$`.
+/// The longest gap that is drawn, `$2^{30}$`.
+const LONGEST: f32 = 1_073_741_824.0;
+
+/// The value of an active feature, from a draw.
+#[inline(always)]
+fn unit_value<S: Simd>(simd: S, draws: S::U) -> S::F {
+    let (scale, offset) = (1.0 / RANGE as f32, 0.5 / RANGE as f32);
+    let upper = simd.shift_right::<1>(draws);
+    simd.mul_add(simd.to_f(upper), simd.splat(scale), simd.splat(offset))
+}
+
+/// The gap before the next unit: `$\lfloor \ln v \cdot rate \rfloor$`, or a whole number of at most [`LONGEST`] where
+/// that is less, for v an odd multiple of `$2^{-31}$`.
 ///
 /// The logarithm is that of 2^31 v in f32, split at `$\sqrt{1/2}$` of its binade, `$y - y^2/2 + y^3 P(y)$` with a P of
 /// degree 6 fitted to a relative error of 3e-8. The rounding of v changes the mean gap by less than 1e-7 of it; below
 /// p of about `$10^{-6}$` short gaps come in steps of `$2^{-24}/p$`, and none is less likely than `$2^{-25}$`.
 #[inline(always)]
-fn gap<S: Simd>(simd: S, draws: S::U, rate: S::F) -> S::U {
+fn gap<S: Simd>(simd: S, draws: S::U, rate: S::F, longest: S::F) -> S::U {
     const ROOT_HALF: u32 = 0x3f35_04f3;
     const P: [f32; 7] = [
         0.087_003_596,
@@ -276,5 +308,5 @@ fn gap<S: Simd>(simd: S, draws: S::U, rate: S::F) -> S::U {
     let log = simd.mul_add(simd.to_f(exponent), ln_2, simd.add(y, tail));
     // Rounding may leave the logarithm of 1 above 0.
     let gap = simd.max(simd.mul(log, rate), simd.splat(0.0));
-    simd.truncate(simd.min(gap, simd.splat(1_073_741_824.0)))
+    simd.truncate(simd.min(gap, longest))
 }
