@@ -119,18 +119,27 @@ impl Simd for Avx512 {
 
     #[inline(always)]
     fn transpose(self, rows: &mut [Self::F; LANES]) {
-        let mut halves = [self.halves(rows[0]); LANES];
-        for k in 1..LANES {
-            halves[k] = self.halves(rows[k]);
+        // Within each fourth of the lanes first: four rows become four columns of as many.
+        let mut fours = *rows;
+        for i in (0..LANES).step_by(4) {
+            let (a, b, c, d) = (rows[i], rows[i + 1], rows[i + 2], rows[i + 3]);
+            let low = [
+                intrinsic!(_mm512_unpacklo_ps(a, b)),
+                intrinsic!(_mm512_unpacklo_ps(c, d)),
+            ];
+            let high = [
+                intrinsic!(_mm512_unpackhi_ps(a, b)),
+                intrinsic!(_mm512_unpackhi_ps(c, d)),
+            ];
+            (fours[i], fours[i + 1]) = self.pairs(low);
+            (fours[i + 2], fours[i + 3]) = self.pairs(high);
         }
-        self.0.transpose(&mut halves);
-        for k in 0..LANES {
-            let (low, high) = halves[k];
-            let low = intrinsic!(_mm512_castps256_ps512(low));
-            let low = intrinsic!(_mm512_castps_pd(low));
-            let high = intrinsic!(_mm256_castps_pd(high));
-            let whole = intrinsic!(_mm512_insertf64x4::<1>(low, high));
-            rows[k] = intrinsic!(_mm512_castpd_ps(whole));
+        for k in 0..4 {
+            let (a, b, c, d) = (fours[k], fours[4 + k], fours[8 + k], fours[12 + k]);
+            let even = self.fourths::<EVEN>([a, b, c, d]);
+            let odd = self.fourths::<ODD>([a, b, c, d]);
+            [rows[k], rows[8 + k]] = even;
+            [rows[4 + k], rows[12 + k]] = odd;
         }
     }
 
@@ -231,6 +240,10 @@ impl Simd for Avx512 {
     }
 }
 
+/// Fourths of the lanes of two registers: the first and third of each, or the second and fourth.
+const EVEN: i32 = 0b10_00_10_00;
+const ODD: i32 = 0b11_01_11_01;
+
 impl Avx512 {
     /// Lanes 0 to 7, and 8 to 15.
     #[inline(always)]
@@ -240,5 +253,31 @@ impl Avx512 {
         let high = intrinsic!(_mm512_extractf64x4_pd::<1>(whole));
         let high = intrinsic!(_mm256_castpd_ps(high));
         (low, high)
+    }
+
+    /// The lower pairs of lanes of each fourth of two registers in turn, and the upper ones.
+    #[inline(always)]
+    fn pairs(self, [a, b]: [__m512; 2]) -> (__m512, __m512) {
+        let (a, b) = (
+            intrinsic!(_mm512_castps_pd(a)),
+            intrinsic!(_mm512_castps_pd(b)),
+        );
+        let low = intrinsic!(_mm512_unpacklo_pd(a, b));
+        let high = intrinsic!(_mm512_unpackhi_pd(a, b));
+        (
+            intrinsic!(_mm512_castpd_ps(low)),
+            intrinsic!(_mm512_castpd_ps(high)),
+        )
+    }
+
+    /// Two fourths of each of four registers, as columns: of the [`EVEN`] ones the first and the third.
+    #[inline(always)]
+    fn fourths<const WHICH: i32>(self, [a, b, c, d]: [__m512; 4]) -> [__m512; 2] {
+        let ab = intrinsic!(_mm512_shuffle_f32x4::<WHICH>(a, b));
+        let cd = intrinsic!(_mm512_shuffle_f32x4::<WHICH>(c, d));
+        [
+            intrinsic!(_mm512_shuffle_f32x4::<EVEN>(ab, cd)),
+            intrinsic!(_mm512_shuffle_f32x4::<ODD>(ab, cd)),
+        ]
     }
 }
