@@ -86,6 +86,10 @@ impl GramShard<'_> {
         let bias_gradient: &mut [Chunk; N] = residual.bias_gradient.try_into().expect("N chunks");
         // A chunk more a row, for what lies outside the panel.
         let rows = &mut rows[..BLOCK_CHUNKS];
+        let mut bias_sums = [simd.splat(0.0); N];
+        for k in 0..N {
+            bias_sums[k] = simd.load(&bias_gradient[k].0);
+        }
         let mut loss = simd.splat(0.0);
         let mut start = 0;
         while start < shard.n_samples() {
@@ -127,8 +131,7 @@ impl GramShard<'_> {
                 let mut g = [simd.splat(0.0); N];
                 for k in 0..N {
                     g[k] = simd.load(&row[k].0);
-                    let sum = simd.add(simd.load(&bias_gradient[k].0), g[k]);
-                    simd.store(&mut bias_gradient[k].0, sum);
+                    bias_sums[k] = simd.add(bias_sums[k], g[k]);
                 }
                 for (&i, &value) in indices[own.clone()].iter().zip(&values[own]) {
                     let row = &mut d[i as usize];
@@ -140,6 +143,9 @@ impl GramShard<'_> {
                 }
             }
             start += BLOCK;
+        }
+        for k in 0..N {
+            simd.store(&mut bias_gradient[k].0, bias_sums[k]);
         }
         *residual.loss += f64::from(simd.sum(loss));
     }
