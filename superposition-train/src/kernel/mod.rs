@@ -37,7 +37,7 @@ mod tests;
 pub(crate) use adam::{AdamFactors, AdamStep};
 pub(crate) use direct::{EncodeShard, EncoderGradient};
 pub(crate) use exact::{ExactModels, ExactSteps};
-pub(crate) use gram::{BLOCK_CHUNKS, GramShard, PANEL};
+pub(crate) use gram::{BLOCK_CHUNKS, GramPanel, GramShard, PANEL};
 pub(crate) use hidden::{HiddenGradient, HiddenRows};
 pub(crate) use layout::{ColumnsToRows, RowsToColumns, Transpose};
 pub(crate) use product::{Coefficients, Product, Start};

@@ -279,15 +279,24 @@ fn product() {
 #[test]
 fn gram() {
     let shard = shard();
-    let gram = |[gram, d]: [usize; 2], lengths| {
-        runs(|| GramShard {
-            residual: residual(lengths),
-            shard: &shard,
-            first: 0,
-            gram: chunks(gram),
-            d: chunks(d),
-            rows: chunks(BLOCK_CHUNKS),
-        })
+    let panel = |[gram, d]: [usize; 2], lengths| GramPanel {
+        residual: residual(lengths),
+        gram: chunks(gram),
+        d: chunks(d),
+    };
+    let gram = |sizes, lengths| {
+        let run = |sizes, lengths, next: Option<([usize; 2], [usize; 3])>| {
+            runs(|| GramShard {
+                shard: &shard,
+                first: 0,
+                panel: panel(sizes, lengths),
+                next: next.map(|(sizes, lengths)| panel(sizes, lengths)),
+                rows: chunks(BLOCK_CHUNKS),
+            })
+        };
+        let alone = run(sizes, lengths, None);
+        assert_eq!(run(sizes, lengths, Some(([60, 96], [3; 3]))), alone);
+        alone
     };
     assert!(gram([40, 64], [2; 3]));
     for lengths in changed([2; 3]) {

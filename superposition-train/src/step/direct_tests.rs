@@ -477,7 +477,8 @@ fn columns_are_pulled_to_unit_norm() {
         let step = case.step(Kernel::Auto);
         let zeros = vec![0.0; model.parameters().len()];
         step.set(model.parameters(), &zeros, &zeros);
-        for id in 0..n_workers.min(step.most_workers()) {
+        let n_workers = step.most_workers().min(n_workers);
+        for id in 0..n_workers {
             step.pull_to_unit_norm(&step.worker(id, n_workers, 0), 0.25);
         }
         let mut moved = model.parameters().to_vec();

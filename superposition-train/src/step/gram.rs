@@ -7,8 +7,8 @@ use superposition_model::Dimensions;
 
 use super::{Step, read, write};
 use crate::kernel::{
-    BLOCK_CHUNKS, Chunk, Coefficients, ColumnsToRows, GramShard, LANES, Product, Residual,
-    RowsToColumns, Shard, Start, Transpose, flat, flat_mut,
+    BLOCK_CHUNKS, Chunk, Coefficients, ColumnsToRows, GramPanel, GramShard, LANES, Product,
+    Residual, RowsToColumns, Shard, Start, Transpose, flat, flat_mut,
 };
 
 /// What the workers share.
@@ -128,26 +128,37 @@ impl Work {
                 start: Start::Zero,
             });
             panel.bias_gradient.fill(Chunk::default());
-            let d = &mut *write(&shared.d[panel.index]);
-            d.fill(Chunk::default());
-            let mut loss = 0.0;
+        }
+        // They are neighbours: see `Step::own`.
+        for pair in self.panels.chunks_mut(2) {
+            let first = pair[0].chunks.start * LANES;
+            let mut losses = [0.0; 2];
+            let mut d: Vec<_> = pair.iter().map(|p| write(&shared.d[p.index])).collect();
+            d.iter_mut().for_each(|d| d.fill(Chunk::default()));
             for shard in &shared.shards[(k % 2) as usize] {
-                step.instructions.run(GramShard {
+                let panels = pair.iter_mut().zip(&mut d).zip(&mut losses);
+                let mut panels = panels.map(|((panel, d), loss)| GramPanel {
                     residual: Residual {
                         output: step.output,
                         bias: &panel.bias,
                         scale: &step.scale[panel.chunks.clone()],
-                        loss: &mut loss,
+                        loss,
                         bias_gradient: &mut panel.bias_gradient,
                     },
-                    shard: &read(shard),
-                    first: features.start,
                     gram: &panel.gram,
                     d,
+                });
+                step.instructions.run(GramShard {
+                    shard: &read(shard),
+                    first,
+                    panel: panels.next().expect("one panel at the least"),
+                    next: panels.next(),
                     rows: &mut self.rows,
                 });
             }
-            step.set_loss(panel.index, loss);
+            for (panel, loss) in pair.iter().zip(losses) {
+                step.set_loss(panel.index, loss);
+            }
         }
     }
 

@@ -324,9 +324,10 @@ impl Step {
         }
     }
 
-    /// The numbers of the parts of a worker.
-    fn own(&self, id: usize, n_workers: usize) -> impl Iterator<Item = usize> + use<> {
-        (id..self.parts.len()).step_by(n_workers)
+    /// The numbers of the parts of a worker, which are neighbours.
+    fn own(&self, id: usize, n_workers: usize) -> Range<usize> {
+        let n = self.parts.len();
+        id * n / n_workers..(id + 1) * n / n_workers
     }
 
     /// The key of a shard, and how many samples it has.

@@ -316,6 +316,7 @@ fn shapes_around_the_lanes_the_panels_and_the_shards() {
         (65, 6, 128),
         (113, 20, 70),
         (150, 10, 700),
+        (270, 4, 40),
     ] {
         for p in [0.0, 0.05, 0.2, 1.0] {
             let mut case = Case::new(n, m, batch_size, p);
