@@ -310,7 +310,7 @@ pub(crate) fn find_hits(
     bounds: &Bounds,
     hits: &mut Vec<Hit>,
 ) {
-    dispatch!(find_hits(tile, row_scales, column_scales, bounds, hits))
+    dispatch!(find_hits(tile, row_scales, column_scales, bounds, hits));
 }
 
 /// The smallest and the largest number of each of the first rows of a tile on the diagonal, multiplied by the scales of their row and their column; without the diagonal, and columns with a scale of NaN.

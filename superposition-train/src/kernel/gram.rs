@@ -35,7 +35,7 @@ pub(crate) struct GramShard<'a> {
     pub(crate) panel: GramPanel<'a>,
     /// The panel behind it, if that is to be done too.
     pub(crate) next: Option<GramPanel<'a>>,
-    /// Room for the samples of a block: any numbers.
+    /// Room for the samples of a block: all zeros, and zeros again afterwards.
     pub(crate) rows: &'a mut [Chunk],
 }
 
@@ -232,7 +232,6 @@ fn accumulate<S: Simd, const RELU: bool, const N: usize, const M: usize>(
         let all = ends[0]..ends[ends.len() - 1];
         let (indices, values) = (&shard.indices[all.clone()], &shard.values[all.clone()]);
         let owners = &shard.owners[all.clone()];
-        rows.fill(Chunk::default());
         let numbers = flat_mut(rows);
         for ((&i, &value), &owner) in indices.iter().zip(values).zip(owners) {
             let column = (i as usize).wrapping_sub(first).min((N + M) * LANES);
@@ -250,13 +249,14 @@ fn accumulate<S: Simd, const RELU: bool, const N: usize, const M: usize>(
             a.back::<S, RELU>(simd, z.0, row_a, &mut losses[0]);
             b.back::<S, RELU>(simd, z.1, row_b, &mut losses[1]);
         }
-        for (ends, row) in ends.windows(2).zip(rows.chunks_exact(stride)) {
+        for (ends, row) in ends.windows(2).zip(rows.chunks_exact_mut(stride)) {
             let own = ends[0] - all.start..ends[1] - all.start;
             let (row_a, row_b) = row.split_at(N);
             let g = (
                 load(simd, row_a.first_chunk().expect("N chunks")),
                 load(simd, row_b.first_chunk().expect("M chunks")),
             );
+            row.fill(Chunk::default());
             add(simd, &mut bias_sums.0, &g.0);
             add(simd, &mut bias_sums.1, &g.1);
             for (&i, &value) in indices[own.clone()].iter().zip(&values[own]) {

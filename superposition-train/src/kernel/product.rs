@@ -29,7 +29,7 @@ pub(crate) struct Coefficients<'a> {
 impl Coefficients<'_> {
     /// Without the rows before this one.
     #[inline(always)]
-    fn from_row(self, row: usize) -> Self {
+    fn skip_rows(self, row: usize) -> Self {
         let values = self.values.get(row * self.row_stride..).unwrap_or(&[]);
         Self { values, ..self }
     }
@@ -104,7 +104,7 @@ fn columns<S: Simd>(
         let place = [stride, chunk];
         if S::HAS_MANY_REGISTERS && stride - chunk >= 2 {
             for (tile, out) in out.chunks_mut(ROWS_OF_TWO * stride).enumerate() {
-                let a = a.from_row(tile * ROWS_OF_TWO);
+                let a = a.skip_rows(tile * ROWS_OF_TWO);
                 match out.len() / stride {
                     1 => rows::<S, 1, 2>(simd, out, a, b, place, start),
                     2 => rows::<S, 2, 2>(simd, out, a, b, place, start),
@@ -119,7 +119,7 @@ fn columns<S: Simd>(
             chunk += 2;
         } else {
             for (tile, out) in out.chunks_mut(ROWS * stride).enumerate() {
-                let a = a.from_row(tile * ROWS);
+                let a = a.skip_rows(tile * ROWS);
                 match out.len() / stride {
                     1 => rows::<S, 1, 1>(simd, out, a, b, place, start),
                     2 => rows::<S, 2, 1>(simd, out, a, b, place, start),
