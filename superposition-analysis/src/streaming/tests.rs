@@ -118,7 +118,6 @@ fn sums_and_pairs_are_the_same_at_every_size() {
     }
 }
 
-/// Through the public door, from the smallest budget on, which the error names.
 /// Beside a feature a hundred times as long as the others digits tell nothing of what those share.
 #[test]
 fn what_digits_lose_is_summed_again_alike() {
@@ -150,6 +149,7 @@ fn what_digits_lose_is_summed_again_alike() {
     assert_eq!(again, has_tiles);
 }
 
+/// Through the public door, from the smallest budget on, which the error names.
 #[test]
 fn any_budget_that_is_granted_gives_the_report() {
     let w = geometry::random_gaussian(20, 2000, 5);
