@@ -57,15 +57,27 @@ impl Band {
 }
 
 /// For every feature the first one with equal values.
+///
+/// Those have equal norms, to the bit: values are only looked at of features that share theirs with another.
 fn first_equal<T: Real>(
     directions: &Directions<'_, T>,
     features: &[usize],
     threads: usize,
 ) -> Vec<usize> {
-    let n = features.len();
-    let hashes = map_blocks(threads, n.div_ceil(HASH_BLOCK), |block| {
-        block_range(block, HASH_BLOCK, n)
-            .map(|a| hash(directions.column(features[a])))
+    let squares = directions.lengths.measures();
+    let square = |a: usize| squares[features[a]].square.to_bits();
+    let mut by_square: Vec<usize> = (0..features.len()).collect();
+    by_square.sort_unstable_by_key(|&a| (square(a), a));
+    let groups = by_square.chunk_by(|&a, &b| square(a) == square(b));
+    let shared: Vec<usize> = groups
+        .filter(|group| group.len() > 1)
+        .flatten()
+        .copied()
+        .collect();
+    let n_blocks = shared.len().div_ceil(HASH_BLOCK);
+    let hashes = map_blocks(threads, n_blocks, |block| {
+        block_range(block, HASH_BLOCK, shared.len())
+            .map(|place| hash(directions.column(features[shared[place]])))
             .collect::<Vec<u64>>()
     })
     .concat();
@@ -76,21 +88,16 @@ fn first_equal<T: Real>(
         );
         x.iter().zip(y).all(|(x, y)| x.to_f64() == y.to_f64())
     };
-    let mut by_hash: HashMap<u64, Vec<usize>> = HashMap::new();
-    hashes
-        .into_iter()
-        .enumerate()
-        .map(|(a, hash)| {
-            let same_hash = by_hash.entry(hash).or_default();
-            match same_hash.iter().find(|&&first| equal(first, a)) {
-                Some(&first) => first,
-                None => {
-                    same_hash.push(a);
-                    a
-                }
-            }
-        })
-        .collect()
+    let mut first_equal: Vec<usize> = (0..features.len()).collect();
+    let mut by_hash: HashMap<(u64, u64), Vec<usize>> = HashMap::new();
+    for (&a, hash) in shared.iter().zip(hashes) {
+        let same_hash = by_hash.entry((square(a), hash)).or_default();
+        match same_hash.iter().find(|&&first| equal(first, a)) {
+            Some(&first) => first_equal[a] = first,
+            None => same_hash.push(a),
+        }
+    }
+    first_equal
 }
 
 /// As FNV-1a over the values, in eight lanes; zero of either sign is equal.
