@@ -6,8 +6,9 @@
 use std::arch::x86_64::{
     __m512, __m512i, _CMP_GE_OQ, _CMP_LE_OQ, _mm512_add_epi32, _mm512_cmp_ps_mask,
     _mm512_cvtepi32_ps, _mm512_dpbusd_epi32, _mm512_load_si512, _mm512_loadu_ps,
-    _mm512_loadu_si512, _mm512_max_ps, _mm512_min_ps, _mm512_mul_ps, _mm512_set1_epi8,
-    _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_sub_epi32,
+    _mm512_loadu_si512, _mm512_mask_max_ps, _mm512_mask_min_ps, _mm512_max_ps, _mm512_min_ps,
+    _mm512_mul_ps, _mm512_reduce_max_ps, _mm512_reduce_min_ps, _mm512_set1_epi8, _mm512_set1_epi32,
+    _mm512_set1_ps, _mm512_setzero_si512, _mm512_storeu_si512, _mm512_sub_epi32,
 };
 
 use super::{Bounds, Hit, PANEL, PanelLine, SIDE, STRIP, StripLine, Tile, byte_range, portable};
@@ -124,20 +125,24 @@ pub(super) fn find_hits(
         let scale = _mm512_set1_ps(row_scale);
         let row_high = _mm512_set1_ps(bounds.row_high[row]);
         let row_low = _mm512_set1_ps(bounds.row_low[row]);
-        for first in (0..SIDE).step_by(PANEL) {
-            // SAFETY: a row of the tile holds sixteen integers from there on.
-            let products = unsafe {
-                _mm512_loadu_si512(tile[row][first..first + PANEL].as_ptr().cast::<__m512i>())
-            };
+        // All of a row before the few of them: nothing has to make room for a call.
+        let mut masks = [0; SIDE / PANEL];
+        let mut any = 0;
+        for (at, mask) in masks.iter_mut().enumerate() {
+            let first = at * PANEL;
             let high = _mm512_min_ps(row_high, load_numbers(&bounds.column_high, first));
             let low = _mm512_max_ps(row_low, load_numbers(&bounds.column_low, first));
-            let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(products), scale);
-            let value = _mm512_mul_ps(scaled, load_numbers(column_scales, first));
+            let value = scaled(tile, (row, first), scale, column_scales);
             let is_high = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(value, high);
-            let is_low = _mm512_cmp_ps_mask::<_CMP_LE_OQ>(value, low);
-            let mut lanes = is_high | is_low;
+            *mask = is_high | _mm512_cmp_ps_mask::<_CMP_LE_OQ>(value, low);
+            any |= *mask;
+        }
+        if any == 0 {
+            continue;
+        }
+        for (at, mut lanes) in masks.into_iter().enumerate() {
             while lanes != 0 {
-                let column = first + lanes.trailing_zeros() as usize;
+                let column = at * PANEL + lanes.trailing_zeros() as usize;
                 lanes &= lanes - 1;
                 // In the order of the vectors, for the same bits.
                 let value = tile[row][column] as f32 * row_scale * column_scales[column];
@@ -145,6 +150,22 @@ pub(super) fn find_hits(
             }
         }
     }
+}
+
+/// Sixteen numbers of a row of a tile, multiplied by their scales.
+#[target_feature(enable = "avx512f")]
+#[inline]
+fn scaled(
+    tile: &Tile,
+    (row, first): (usize, usize),
+    row_scale: __m512,
+    column_scales: &[f32; SIDE],
+) -> __m512 {
+    let products = &tile[row][first..first + PANEL];
+    // SAFETY: the slice holds sixteen integers.
+    let products = unsafe { _mm512_loadu_si512(products.as_ptr().cast::<__m512i>()) };
+    let scaled = _mm512_mul_ps(_mm512_cvtepi32_ps(products), row_scale);
+    _mm512_mul_ps(scaled, load_numbers(column_scales, first))
 }
 
 #[target_feature(enable = "avx512f")]
@@ -185,5 +206,22 @@ pub(super) fn row_extremes(
     row_scales: &[f32],
     column_scales: &[f32; SIDE],
 ) -> Vec<[f32; 2]> {
-    portable::row_extremes(tile, row_scales, column_scales)
+    let mut extremes = Vec::with_capacity(row_scales.len());
+    for (row, &row_scale) in row_scales.iter().enumerate() {
+        let scale = _mm512_set1_ps(row_scale);
+        let (mut low, mut high) = (
+            _mm512_set1_ps(f32::INFINITY),
+            _mm512_set1_ps(f32::NEG_INFINITY),
+        );
+        for first in (0..SIDE).step_by(PANEL) {
+            let value = scaled(tile, (row, first), scale, column_scales);
+            let own = row.wrapping_sub(first);
+            let others = if own < PANEL { !(1 << own) } else { u16::MAX };
+            // Of a number and NaN they give the second.
+            low = _mm512_mask_min_ps(low, others, value, low);
+            high = _mm512_mask_max_ps(high, others, value, high);
+        }
+        extremes.push([_mm512_reduce_min_ps(low), _mm512_reduce_max_ps(high)]);
+    }
+    extremes
 }
