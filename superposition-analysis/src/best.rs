@@ -1,5 +1,9 @@
 //! The best others of every feature, as far as they are known.
 
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
+
 /// A cosine and the other feature of its pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extreme {
@@ -30,15 +34,70 @@ impl Side {
     }
 }
 
+/// The numbers of the features that one thread looks at, in the order of their places: those of the rows, then those of the columns.
+#[derive(Clone)]
+pub(crate) struct Members {
+    pub(crate) rows: Range<usize>,
+    pub(crate) columns: Range<usize>,
+}
+
+impl Members {
+    /// All of them.
+    pub(crate) fn all(n: usize) -> Self {
+        Self {
+            rows: 0..n,
+            columns: 0..0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len() + self.columns.len()
+    }
+
+    pub(crate) fn number(&self, place: usize) -> usize {
+        match place.checked_sub(self.rows.len()) {
+            None => self.rows.start + place,
+            Some(place) => self.columns.start + place,
+        }
+    }
+
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = usize> {
+        self.rows.clone().chain(self.columns.clone())
+    }
+}
+
+/// What an oriented cosine has to reach to enter the places of a feature: no thread's best allow for less, and all know it.
+struct Floors(Vec<AtomicI32>);
+
+impl Floors {
+    fn new(n: usize, floor: f32) -> Self {
+        let floor = || AtomicI32::new(ordered(floor.to_bits() as i32));
+        Self((0..n).map(|_| floor()).collect())
+    }
+
+    fn of(&self, number: usize) -> f32 {
+        f32::from_bits(ordered(self.0[number].load(Ordering::Relaxed)) as u32)
+    }
+
+    fn raise(&self, number: usize, floor: f32) {
+        self.0[number].fetch_max(ordered(floor.to_bits() as i32), Ordering::Relaxed);
+    }
+}
+
+/// Integers in the order of the numbers that have these bits, and back.
+fn ordered(bits: i32) -> i32 {
+    bits ^ (bits >> 31 & i32::MAX)
+}
+
 /// The best others of every feature on one side. Values are oriented: larger is better on both sides.
 pub(crate) struct Best {
     pub(crate) side: Side,
     /// How many are kept for a feature.
     pub(crate) count: usize,
+    members: Members,
     /// `count` places a feature, the best first, [`NONE`] in those not yet taken.
     places: Vec<Extreme>,
-    /// No pair with an oriented cosine below this can enter the places of the feature.
-    pub(crate) floors: Vec<f32>,
+    floors: Arc<Floors>,
 }
 
 /// A place not yet taken.
@@ -58,19 +117,25 @@ impl Best {
         Self {
             side,
             count,
+            members: Members::all(n),
             places: vec![NONE; n * count],
-            floors: vec![floor; n],
+            floors: Arc::new(Floors::new(n, floor)),
         }
     }
 
-    /// Nothing yet for some of the features, in their order, where only what may still be among the best of all is wanted.
-    pub(crate) fn cut(&self, features: impl Iterator<Item = usize>) -> Self {
-        let floors: Vec<f32> = features.map(|own| self.floors[own]).collect();
+    /// Nothing yet for some of the features, where only what may still be among the best of all is wanted.
+    pub(crate) fn cut(&self, members: &Members) -> Self {
         Self {
-            places: vec![NONE; floors.len() * self.count],
-            floors,
+            places: vec![NONE; members.len() * self.count],
+            members: members.clone(),
+            floors: Arc::clone(&self.floors),
             ..*self
         }
+    }
+
+    /// No pair with an oriented cosine below this can enter the places of a feature.
+    pub(crate) fn floor(&self, own: usize) -> f32 {
+        self.floors.of(self.members.number(own))
     }
 
     pub(crate) fn of(&self, own: usize) -> &[Extreme] {
@@ -90,13 +155,14 @@ impl Best {
         places[at] = other;
         let last = places[self.count - 1].value;
         if last > f64::NEG_INFINITY {
-            self.floors[own] = self.floors[own].max((last as f32).next_down());
+            let number = self.members.number(own);
+            self.floors.raise(number, (last as f32).next_down());
         }
     }
 
-    /// Takes in what was found for some of the features, in the order of a [`cut`](Self::cut).
-    pub(crate) fn absorb(&mut self, cut: &Self, features: impl Iterator<Item = usize>) {
-        for (place, own) in features.enumerate() {
+    /// Takes in what was found for some of the features.
+    pub(crate) fn absorb(&mut self, cut: &Self) {
+        for (place, own) in cut.members.numbers().enumerate() {
             for &extreme in cut.of(place).iter().filter(|e| e.index != NONE.index) {
                 self.improve(own, extreme);
             }
@@ -104,7 +170,7 @@ impl Best {
     }
 
     pub(crate) fn into_lists(self) -> Vec<Vec<Extreme>> {
-        (0..self.floors.len())
+        (0..self.members.len())
             .map(|own| {
                 let found = self.of(own).iter().filter(|e| e.index != NONE.index);
                 found

@@ -37,7 +37,7 @@ impl RepresentedPairs {
         represented: &[usize],
         search: PairSearch,
     ) -> Self {
-        let found = visit_pairs(directions, represented, search);
+        let found = visit_pairs(directions, represented, search, None);
         Self::of_all(found, represented, directions.n_features())
     }
 

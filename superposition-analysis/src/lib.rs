@@ -34,6 +34,7 @@ mod report;
 mod semi_orthogonal;
 mod similarity;
 mod spectrum;
+mod squares;
 mod streaming;
 mod tiles;
 mod top_spectrum;

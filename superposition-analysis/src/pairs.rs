@@ -6,19 +6,24 @@
 //!
 //! Pairs are those within one band of the matrix, or of a feature of one band with one of a later band, so that a matrix that is streamed goes through the same pass.
 //!
-//! Upper triangle only: n^2 m / 2 multiplications of small integers; beside the matrix at most three quarters of what it takes as f32.
+//! Where sums of squared cosines are wanted too, and their frame operators would be more work, the tiles hold cosines in digits ([`Precision::Digits`]), which tell both.
+//!
+//! Upper triangle only: n^2 m / 2 multiplications of small integers; beside the matrix at most three quarters of what it takes as f32, or as much in digits.
 
 use std::convert::Infallible;
 use std::ops::{ControlFlow, Range};
 
 use crate::Real;
 use crate::band::Band;
-use crate::best::{Best, Extreme, Side};
+use crate::best::{Best, Extreme, Members, Side};
 use crate::coherence::PairCosine;
 use crate::directions::Directions;
-use crate::kernel::{Bounds, Hit, Rows, SIDE, Tile, find_hits, new_tile, row_extremes};
+use crate::kernel::{
+    Bounds, Hit, Rows, SIDE, Tile, TileSquares, find_hits, new_tile, row_extremes,
+};
 use crate::parallel::{block_range, fold_blocks_observed};
 use crate::quantized::{Precision, closer_margin, margin};
+use crate::squares::SquareSums;
 use crate::union_find::UnionFind;
 
 /// Tiles of a row of tiles in one block of work.
@@ -48,16 +53,22 @@ pub(crate) struct Pairs {
     pub(crate) clusters: UnionFind,
     /// The edges with i < j in lexicographic order, if they were to be listed.
     pub(crate) edges: Vec<PairCosine>,
+    /// If they were to be taken.
+    pub(crate) squares: Option<SquareSums>,
 }
 
-/// Visits every pair of `features` once.
+/// Visits every pair of `features` once, and takes the sums of squares along.
 pub(crate) fn visit_pairs<T: Real>(
     directions: &Directions<'_, T>,
     features: &[usize],
     search: PairSearch,
+    squares: Option<SquareSums>,
 ) -> Pairs {
-    let precision = Precision::of(directions, features);
-    visit_pairs_in(precision, directions, features, search)
+    let precision = match &squares {
+        Some(squares) => squares.precision,
+        None => Precision::of(directions, features),
+    };
+    visit_pairs_in(precision, directions, features, search, squares)
 }
 
 /// As [`visit_pairs`]: the precision decides how long it takes.
@@ -66,9 +77,10 @@ fn visit_pairs_in<T: Real>(
     directions: &Directions<'_, T>,
     features: &[usize],
     search: PairSearch,
+    squares: Option<SquareSums>,
 ) -> Pairs {
     let band = Band::new(directions, features.to_vec(), 0, precision, search.threads);
-    let mut found = PairsSoFar::new(features.len(), search);
+    let mut found = PairsSoFar::new(features.len(), search, squares);
     let ControlFlow::Continue(()) = found.visit((directions, &band), None, |_, _| {
         ControlFlow::<Infallible>::Continue(())
     });
@@ -82,17 +94,19 @@ pub(crate) struct PairsSoFar {
     nearest: Best,
     most_opposed: Best,
     graph: Graph,
+    squares: Option<SquareSums>,
 }
 
 impl PairsSoFar {
     /// Before the first of `n` features.
-    pub(crate) fn new(n: usize, search: PairSearch) -> Self {
+    pub(crate) fn new(n: usize, search: PairSearch, squares: Option<SquareSums>) -> Self {
         let best = |side| Best::new(side, n, search.neighbors);
         Self {
             edge: search.threshold.map(EdgeRule::new),
             nearest: best(Side::Nearest),
             most_opposed: best(Side::MostOpposed),
             graph: Graph::new(n),
+            squares,
             search,
         }
     }
@@ -104,7 +118,7 @@ impl PairsSoFar {
         &mut self,
         rows: (&Directions<'_, T>, &Band),
         columns: Option<(&Directions<'_, T>, &Band)>,
-        mut observe: impl FnMut(usize, usize) -> ControlFlow<B>,
+        observe: impl FnMut(usize, usize) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         let is_one_band = columns.is_none();
         let columns = columns.unwrap_or(rows);
@@ -120,67 +134,57 @@ impl PairsSoFar {
         let side = n_columns.div_ceil(SIDE);
         let rows_of_tiles = 0..n_rows.div_ceil(SIDE);
         // The tiles on the diagonal first: with the best of them known, few pairs of the others are looked at twice.
-        let diagonal: Vec<(usize, Range<usize>)> = rows_of_tiles
+        let diagonal = rows_of_tiles
             .clone()
             .filter(|_| is_one_band)
-            .map(|i| (i, i..i + 1))
-            .collect();
-        let others: Vec<(usize, Range<usize>)> = rows_of_tiles
-            .flat_map(|i| {
-                (if is_one_band { i + 1 } else { 0 }..side)
-                    .step_by(TILES_PER_BLOCK)
-                    .map(move |j| (i, j..side.min(j + TILES_PER_BLOCK)))
-            })
-            .collect();
-        let n_blocks = diagonal.len() + others.len();
-        // By their numbers among all that are looked at: the places of `Found`.
-        let members = || {
-            let columns = if is_one_band {
+            .map(|i| (i, i..i + 1));
+        let others = rows_of_tiles.clone().flat_map(|i| {
+            (if is_one_band { i + 1 } else { 0 }..side)
+                .step_by(TILES_PER_BLOCK)
+                .map(move |j| (i, j..side.min(j + TILES_PER_BLOCK)))
+        });
+        let blocks: Vec<(usize, Range<usize>)> = diagonal.chain(others).collect();
+        // The places of `Found`.
+        let members = Members {
+            rows: rows.1.numbers(),
+            columns: if is_one_band {
                 0..0
             } else {
                 columns.1.numbers()
-            };
-            rows.1.numbers().chain(columns)
+            },
         };
-        let numbers: Vec<usize> = members().collect();
-        let mut done = 0;
-        for blocks in [diagonal, others] {
-            let new_state = || Found::new(&pass, self, members());
-            let work = |found: &mut Found, block: usize| {
-                let (i, tiles) = &blocks[block];
-                let tile_rows = block_range(*i, SIDE, n_rows);
-                rows.1
-                    .quantized
-                    .copy_rows(tile_rows.clone(), &mut found.rows);
-                for j in tiles.clone() {
-                    pass.visit_tile(found, tile_rows.clone(), block_range(j, SIDE, n_columns));
-                }
-            };
-            let threads = self.search.threads;
-            let states =
-                fold_blocks_observed(threads, blocks.len(), new_state, work, |begun, _| {
-                    observe(done + begun, n_blocks)
-                })?;
-            for found in states {
-                self.absorb(found, &numbers);
+        let new_state = || Found::new(&pass, self, &members);
+        let work = |found: &mut Found, block: usize| {
+            let (i, tiles) = &blocks[block];
+            let tile_rows = block_range(*i, SIDE, n_rows);
+            rows.1
+                .quantized
+                .copy_rows(tile_rows.clone(), &mut found.rows);
+            for j in tiles.clone() {
+                pass.visit_tile(found, tile_rows.clone(), block_range(j, SIDE, n_columns));
             }
-            done += blocks.len();
+        };
+        let threads = self.search.threads;
+        let states = fold_blocks_observed(threads, blocks.len(), new_state, work, observe)?;
+        for found in states {
+            self.absorb(found, &members);
         }
         ControlFlow::Continue(())
     }
 
-    fn absorb(&mut self, found: Found, numbers: &[usize]) {
-        self.nearest.absorb(&found.nearest, numbers.iter().copied());
-        self.most_opposed
-            .absorb(&found.most_opposed, numbers.iter().copied());
+    fn absorb(&mut self, found: Found, members: &Members) {
+        self.nearest.absorb(&found.nearest);
+        self.most_opposed.absorb(&found.most_opposed);
         let (graph, more) = (&mut self.graph, found.graph);
-        for (&number, degree) in numbers.iter().zip(more.degrees) {
+        for (number, degree) in members.numbers().zip(more.degrees) {
             graph.degrees[number] += degree;
         }
-        graph
-            .clusters
-            .absorb(&more.clusters, |place| numbers[place]);
+        let clusters = &mut graph.clusters;
+        clusters.absorb(&more.clusters, |place| members.number(place));
         graph.edges.extend(more.edges);
+        if let (Some(squares), Some(more)) = (&mut self.squares, found.squares) {
+            squares.absorb(&more, members);
+        }
     }
 
     /// What was found.
@@ -193,6 +197,7 @@ impl PairsSoFar {
             degrees: self.graph.degrees,
             clusters: self.graph.clusters,
             edges,
+            squares: self.squares,
         }
     }
 }
@@ -257,8 +262,10 @@ struct Found {
     nearest: Best,
     most_opposed: Best,
     graph: Graph,
+    squares: Option<SquareSums>,
     rows: Rows,
     tile: Box<Tile>,
+    tile_squares: Box<TileSquares>,
     bounds: Bounds,
     hits: Vec<Hit>,
     hits_by_column: Vec<Hit>,
@@ -283,18 +290,15 @@ impl Graph {
 }
 
 impl Found {
-    fn new<T>(
-        pass: &Pass<'_, T>,
-        before: &PairsSoFar,
-        members: impl Iterator<Item = usize> + Clone,
-    ) -> Self {
-        let n = members.clone().count();
+    fn new<T>(pass: &Pass<'_, T>, before: &PairsSoFar, members: &Members) -> Self {
         Self {
-            nearest: before.nearest.cut(members.clone()),
+            nearest: before.nearest.cut(members),
             most_opposed: before.most_opposed.cut(members),
-            graph: Graph::new(n),
+            graph: Graph::new(members.len()),
+            squares: before.squares.as_ref().map(|all| all.cut(members)),
             rows: pass.rows.1.quantized.new_rows(),
             tile: new_tile(),
+            tile_squares: Box::new(TileSquares::new()),
             bounds: Bounds::new(),
             hits: Vec::new(),
             hits_by_column: Vec::new(),
@@ -322,11 +326,8 @@ impl<T: Real> Pass<'_, T> {
     /// One tile: rows `rows` and columns `columns` of the matrix of cosines, which are equal for a tile on the diagonal.
     fn visit_tile(&self, found: &mut Found, rows: Range<usize>, columns: Range<usize>) {
         let (row_quantized, column_quantized) = (&self.rows.1.quantized, &self.columns.1.quantized);
-        let Found {
-            rows: own, tile, ..
-        } = found;
-        column_quantized.multiply(columns.clone(), own, rows.len(), tile);
         let is_diagonal = self.is_one_band && rows == columns;
+        self.multiply(found, is_diagonal, [rows.clone(), columns.clone()]);
         let residuals = (
             row_quantized.largest_residual(rows.clone()),
             column_quantized.largest_residual(columns.clone()),
@@ -391,6 +392,28 @@ impl<T: Real> Pass<'_, T> {
         }
     }
 
+    /// The products of a tile, and in digits the sums of their squares.
+    fn multiply(&self, found: &mut Found, is_diagonal: bool, [rows, columns]: [Range<usize>; 2]) {
+        let Found {
+            squares,
+            rows: own,
+            tile,
+            tile_squares,
+            ..
+        } = found;
+        let first = self.place(Axis::Column, columns.start);
+        let places = [rows.clone(), first..first + columns.len()];
+        if let Some(squares) = squares {
+            squares.put_weights(places.clone(), tile_squares);
+        }
+        let own = (&*own, rows.len());
+        let quantized = &self.columns.1.quantized;
+        quantized.multiply(columns, own, is_diagonal, tile, tile_squares);
+        if let Some(squares) = squares {
+            squares.add_tile(places, tile_squares);
+        }
+    }
+
     /// What the cosines of a tile have to reach, as its products tell them, to matter: to be among the best of their row or of their column, or to be an edge.
     fn set_bounds(
         &self,
@@ -400,18 +423,18 @@ impl<T: Real> Pass<'_, T> {
     ) {
         let edge = self.edge_bound((row_residual, column_residual));
         let bounds = &mut found.bounds;
-        let (nearest, most_opposed) = (&found.nearest.floors, &found.most_opposed.floors);
+        let (nearest, most_opposed) = (&found.nearest, &found.most_opposed);
         for (a, i) in rows.enumerate() {
             let place = self.place(Axis::Row, i);
             let margin = margin(self.rows.1.quantized.residual(i), column_residual);
-            bounds.row_high[a] = (nearest[place] - margin).min(edge);
-            bounds.row_low[a] = -(most_opposed[place] - margin).min(edge);
+            bounds.row_high[a] = (nearest.floor(place) - margin).min(edge);
+            bounds.row_low[a] = -(most_opposed.floor(place) - margin).min(edge);
         }
         for (b, j) in columns.enumerate() {
             let place = self.place(Axis::Column, j);
             let margin = margin(self.columns.1.quantized.residual(j), row_residual);
-            bounds.column_high[b] = nearest[place] - margin;
-            bounds.column_low[b] = -(most_opposed[place] - margin);
+            bounds.column_high[b] = nearest.floor(place) - margin;
+            bounds.column_low[b] = -(most_opposed.floor(place) - margin);
         }
     }
 
@@ -454,7 +477,7 @@ impl<T: Real> Pass<'_, T> {
         let place = self.place(own.0, own.1);
         let side = best.side;
         let others = others.map(|(cosine, other)| (side.oriented_estimate(cosine), other));
-        let mut floor = best.floors[place] - margin;
+        let mut floor = best.floor(place) - margin;
         if best.count == 1 {
             // The most promising is at least this good.
             let highest = others.clone().map(|(cosine, _)| cosine);
@@ -467,7 +490,7 @@ impl<T: Real> Pass<'_, T> {
         if candidates.len() > best.count {
             candidates.select_nth_unstable_by(best.count - 1, by_promise);
             self.compete(best, own, margin, &candidates[..best.count]);
-            let floor = best.floors[place] - margin;
+            let floor = best.floor(place) - margin;
             candidates.drain(..best.count);
             candidates.retain(|&(cosine, _)| cosine >= floor);
         }
@@ -488,7 +511,7 @@ impl<T: Real> Pass<'_, T> {
             Axis::Column => self.rows.1,
         };
         for &(cosine, other) in candidates {
-            if cosine < best.floors[place] - margin {
+            if cosine < best.floor(place) - margin {
                 // The rest promise less.
                 break;
             }
@@ -516,7 +539,7 @@ impl<T: Real> Pass<'_, T> {
         let (rows, columns) = (&self.rows.1.quantized, &self.columns.1.quantized);
         let closer = rows.closer(row, columns, column);
         closer.is_some_and(|cosine| {
-            best.side.oriented_estimate(cosine) < best.floors[place] - self.closer_margin
+            best.side.oriented_estimate(cosine) < best.floor(place) - self.closer_margin
         })
     }
 

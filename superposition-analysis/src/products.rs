@@ -13,7 +13,7 @@ use crate::kernel::{
 use crate::linalg::{add_lower_gram, lower_product_into};
 
 /// For how many dimensions digits are used where the machine has tiles: for fewer there is little to be won, and for more the sums of products would not fit.
-const IN_DIGITS: RangeInclusive<usize> = 64..=MOST_COMPONENTS;
+pub(crate) const IN_DIGITS: RangeInclusive<usize> = 64..=MOST_COMPONENTS;
 
 /// How products are computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -240,10 +240,12 @@ impl HalvedFrame {
 
     /// No quadratic forms yet.
     pub(crate) fn no_forms(&self) -> Forms {
+        let operator_lost = self.lost * self.lower.nrows() as f64;
         Forms {
             values: Vec::new(),
             norm_sq: self.norm_sq,
-            operator_lost: self.lost * self.lower.nrows() as f64,
+            norm_sq_lost: 2.0 * operator_lost * self.norm_sq.sqrt(),
+            operator_lost,
             lost: 0.0,
         }
     }
@@ -254,12 +256,26 @@ pub(crate) struct Forms {
     pub(crate) values: Vec<f64>,
     /// The squared Frobenius norm of F.
     pub(crate) norm_sq: f64,
-    /// What products in digits may have lost of F: of its Frobenius norm, and so of each form.
-    pub(crate) operator_lost: f64,
+    /// What products in digits may have lost of that.
+    pub(crate) norm_sq_lost: f64,
+    /// What they may have lost of F: of its Frobenius norm, and so of each form.
+    operator_lost: f64,
     lost: f64,
 }
 
 impl Forms {
+    /// For `$F = \sum_j r_j^2 u_j u_j^T$` and every u of those the sum of squares `$\sum_j (r_j\, u \cdot u_j)^2$` that its form is, each known within `lost`, and the weights `r_j^2`.
+    pub(crate) fn of_squares(values: Vec<f64>, weights: &[f64], lost: f64) -> Self {
+        let terms = values.iter().zip(weights);
+        Self {
+            norm_sq: terms.map(|(value, r)| value * r * r).sum(),
+            norm_sq_lost: lost * weights.iter().map(|r| r * r).sum::<f64>(),
+            values,
+            operator_lost: 0.0,
+            lost,
+        }
+    }
+
     /// Appends those of a block, as [`forms`] returns them.
     pub(crate) fn extend(&mut self, block: &BlockForms) {
         self.values.extend(&block.values);

@@ -5,8 +5,9 @@ use std::ops::Range;
 use crate::Real;
 use crate::directions::Directions;
 use crate::kernel::{
-    BYTE_BLOCK, PANEL, PanelLine, Rows, SIDE, Tile, byte_range, depth_of_bytes, dot_words,
-    largest_part, multiply_bytes, multiply_words, round_into,
+    BYTE_BLOCK, COSINE_UNIT, PANEL, PanelLine, Rows, SIDE, SliceMemory, Tile, TileSquares,
+    byte_range, depth_of_bytes, depth_of_digits, digits_of_panel, dot_words, largest_part,
+    lost_of_digits, multiply_bytes, multiply_digits, multiply_words, round_into, scale_of_digits,
 };
 use crate::parallel::for_each;
 
@@ -22,12 +23,14 @@ const SAMPLED: usize = 512;
 const ROUNDING: f64 = 1e-6;
 
 /// What a component of a direction becomes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Precision {
     /// 8 bits: twice as fast, and sure of a cosine within about .02.
     Bytes,
     /// 16 bits: sure of it within about 4e-4.
     Words,
+    /// Four digits of 8 bits, of components times this scale, where the machine has tiles: so sure of it that squares of cosines can be summed too.
+    Digits { scale: f64 },
 }
 
 impl Precision {
@@ -52,6 +55,11 @@ impl Precision {
         }
     }
 
+    /// Digits for unit directions with components of at most this size; none where the machine has no tiles.
+    pub(crate) fn digits(largest: f64) -> Option<Self> {
+        scale_of_digits(largest).map(|scale| Self::Digits { scale })
+    }
+
     /// Rounds the unit direction of a feature, times its scale, to integers.
     fn round<T: Real>(
         self,
@@ -67,6 +75,7 @@ impl Precision {
                 length,
             ),
             Self::Words => WORD_SCALE,
+            Self::Digits { .. } => unreachable!("digits are not rounded one by one"),
         };
         let residual = round_into(column, scale / length, rounded) / scale;
         Rounding {
@@ -116,13 +125,14 @@ impl Quantized {
         let depth = match precision {
             Precision::Bytes => depth_of_bytes(m),
             Precision::Words => m.div_ceil(2).max(1),
+            Precision::Digits { .. } => depth_of_digits(m),
         };
         let n_panels = features.len().div_ceil(PANEL);
         let mut lines = vec![PanelLine::default(); n_panels * depth];
         let mut roundings = vec![Rounding::default(); n_panels * PANEL];
         let mut words = match precision {
             Precision::Bytes => vec![0; features.len() * m],
-            Precision::Words => Vec::new(),
+            _ => Vec::new(),
         };
         let mut words_of_panels = words.chunks_mut((PANEL * m).max(1));
         let panels = lines.chunks_mut(depth).zip(roundings.chunks_mut(PANEL));
@@ -134,6 +144,11 @@ impl Quantized {
             threads,
             panels,
             |(((lines, roundings), features), words)| {
+                if let Precision::Digits { scale } = precision {
+                    roundings.fill(digit_rounding(m, scale));
+                    put_digits(directions, features, scale, lines);
+                    return;
+                }
                 let mut rounded = vec![0; m];
                 for (lane, &feature) in features.iter().enumerate() {
                     roundings[lane] = precision.round(directions, feature, &mut rounded);
@@ -165,12 +180,15 @@ impl Quantized {
     }
 
     /// The products of the first `n_rows` of some rows, of the same precision, with a range of these directions that starts at a panel.
+    ///
+    /// For digits the sums of their squares too; of a tile on the diagonal as [`multiply_digits`] says.
     pub(crate) fn multiply(
         &self,
         range: Range<usize>,
-        rows: &Rows,
-        n_rows: usize,
+        (rows, n_rows): (&Rows, usize),
+        is_diagonal: bool,
         tile: &mut Tile,
+        squares: &mut TileSquares,
     ) {
         let panels = self.panels(range.clone());
         match self.precision {
@@ -182,6 +200,10 @@ impl Quantized {
                 multiply_bytes(rows, n_rows, panels, starts, self.depth, tile);
             }
             Precision::Words => multiply_words(rows, n_rows, panels, self.depth, tile),
+            Precision::Digits { scale } => {
+                let format = (self.depth, scale);
+                multiply_digits(rows, n_rows, panels, format, is_diagonal, tile, squares);
+            }
         }
     }
 
@@ -190,6 +212,7 @@ impl Quantized {
         match self.precision {
             Precision::Bytes => Rows::of_bytes(self.depth),
             Precision::Words => Rows::of_words(self.depth),
+            Precision::Digits { .. } => Rows::of_digits(self.depth),
         }
     }
 
@@ -261,6 +284,30 @@ fn slack(n_hidden: usize) -> f64 {
     4.0 * f64::EPSILON * n_hidden as f64 + ROUNDING
 }
 
+/// What digits tell of a cosine, rounded to the unit of a tile.
+fn digit_rounding(n_hidden: usize, scale: f64) -> Rounding {
+    let lost = lost_of_digits(n_hidden, scale) + COSINE_UNIT;
+    Rounding {
+        // Of two directions together.
+        inverse_scale: COSINE_UNIT.sqrt() as f32,
+        residual: (lost / 2.0 + slack(n_hidden)) as f32,
+    }
+}
+
+/// Puts the digits of the unit directions of some features into the lines of a panel.
+fn put_digits<T: Real>(
+    directions: &Directions<'_, T>,
+    features: &[usize],
+    scale: f64,
+    lines: &mut [PanelLine],
+) {
+    let units = features
+        .iter()
+        .map(|&j| (directions.column(j), scale / directions.lengths.of(j)));
+    let (m, memory) = (directions.n_hidden(), &mut SliceMemory::default());
+    digits_of_panel(units, m, memory, lines);
+}
+
 /// Puts the components of a direction into its lane of the lines of a panel, the first in the lowest bits of each word.
 fn put_components(rounded: &[i16], precision: Precision, lane: usize, lines: &mut [PanelLine]) {
     match precision {
@@ -283,6 +330,7 @@ fn put_components(rounded: &[i16], precision: Precision, lane: usize, lines: &mu
                 line.0[lane] = i32::from(pair[0]) & 0xffff | i32::from(second) << 16;
             }
         }
+        Precision::Digits { .. } => unreachable!("digits are put panel by panel"),
     }
 }
 
@@ -327,7 +375,7 @@ mod tests {
         let mut rows = quantized.new_rows();
         quantized.copy_rows(0..n, &mut rows);
         let mut tile = new_tile();
-        quantized.multiply(0..n, &rows, n, &mut tile);
+        quantized.multiply(0..n, (&rows, n), true, &mut tile, &mut TileSquares::new());
         let scales = quantized.inverse_scales(0..n);
         let mut largest = 0.0_f64;
         for i in 0..n {

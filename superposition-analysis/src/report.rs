@@ -7,7 +7,8 @@ use crate::directions::{Directions, Lengths};
 use crate::frame::tightness_of;
 use crate::interference::{mean, mean_interference_tight, mean_over_others, welch_bound};
 use crate::neighbors::Neighbors;
-use crate::pairs::PairSearch;
+use crate::pairs::{PairSearch, visit_pairs};
+use crate::squares::SquareSums;
 use crate::weighted_frame::{Request, Totals, totals};
 use crate::{AnalysisError, Real, check_finite};
 use faer::MatRef;
@@ -287,7 +288,8 @@ impl DictionaryReport {
 ///
 /// The caller's values are read in place.
 /// Sums over pairs go through the m x m frame operator; the extreme pairs and the clusters come from blocks of products of 8-bit or 16-bit integers, which the f64 dot product of the stored values decides, so the n x n matrix never exists.
-/// O(n^2 m) time divided by `threads`; memory of three quarters of an f32 copy of W and a few m x m matrices.
+/// Up to 10 features a dimension, on machines with tiles for products of bytes (AMX), those blocks are cosines in four digits of 8 bits, and their squares are the sums.
+/// O(n^2 m) time divided by `threads`; memory of an f32 copy of W at the most, and a few m x m matrices.
 /// The bits of the result do not depend on `threads`.
 ///
 /// A dictionary of extreme scale may have a `frobenius_sq` or `frame_potential` of 0 or infinity; all ratios are right even then.
@@ -353,21 +355,24 @@ pub(crate) fn analyze_directions<T: Real>(
     options: &AnalysisOptions,
 ) -> DictionaryReport {
     let lengths = &directions.lengths;
+    let (m, n) = (directions.n_hidden(), directions.n_features());
     let represented = lengths.represented(options.min_norm);
+    let (mut pairs, mut forms) = (None, None);
+    if let Some(search) = options.pair_search() {
+        let squares = SquareSums::new(lengths, &represented, m);
+        let mut found = visit_pairs(directions, &represented, search, squares);
+        forms = found.squares.take().map(|squares| squares.forms(m));
+        pairs = Some(RepresentedPairs::of_all(found, &represented, n));
+    }
     let weights = SumWeights::new(lengths, &represented);
-    let totals = totals(directions, &weights.requests(lengths), options.threads);
+    let totals = totals(
+        directions,
+        &weights.requests(lengths),
+        forms,
+        options.threads,
+    );
     let sums = weights.sums(lengths, &represented, totals);
-    let pairs = options
-        .pair_search()
-        .map(|search| RepresentedPairs::new(directions, &represented, search));
-    report(
-        lengths,
-        directions.n_hidden(),
-        &represented,
-        sums,
-        pairs,
-        options,
-    )
+    report(lengths, m, &represented, sums, pairs, options)
 }
 
 /// What is known of all features from sums over the others.

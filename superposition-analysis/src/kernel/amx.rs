@@ -52,6 +52,28 @@ macro_rules! product {
     };
 }
 
+/// Loads a digit of one side into a register.
+macro_rules! digit {
+    ($register:literal, $side:literal, $digit:literal) => {
+        concat!(
+            "tileloadd tmm",
+            $register,
+            ", [{",
+            $side,
+            "} + {row} + ",
+            $digit,
+            "*1024]"
+        )
+    };
+}
+
+/// Adds the product of two registers to a sum.
+macro_rules! add {
+    ($sum:literal, $row:literal, $column:literal) => {
+        concat!("tdpbssd tmm", $sum, ", tmm", $row, ", tmm", $column)
+    };
+}
+
 /// The products of `$rows` with `$columns`, both in `$slices` slices, for the sums of these numbers: `$step` is what is done for every 64 components.
 macro_rules! multiply_slices {
     ($rows:ident, $columns:ident, $to:ident, $slices:literal, [$($sum:literal),*], [$($step:expr),* $(,)?]) => {{
@@ -83,8 +105,24 @@ macro_rules! multiply_slices {
 pub(super) trait MultiplySlices<const N: usize> {
     /// The products of 16 vectors with 16 others, both in N slices, the most significant first: for every `s < N` the sum of the products of slice i with slice s - i.
     ///
-    /// The sums and two tiles fit the eight registers: 27 tiles are loaded for 21 products of six slices, 20 for 15 of five. Their order is such that a sum is not added to before two others have been.
+    /// The sums and two tiles fit the eight registers: 27 tiles are loaded for 21 products of six slices, 20 for 15 of five, and with more registers left 8 for 10 of four. Their order is such that a sum is not added to before one or two others have been.
     fn multiply_slices(&self, rows: &[[Tile; N]], columns: &[[Tile; N]], to: &mut [Sums; N]);
+}
+
+impl MultiplySlices<4> for Tiles {
+    fn multiply_slices(&self, rows: &[[Tile; 4]], columns: &[[Tile; 4]], to: &mut [Sums; 4]) {
+        multiply_slices! {
+            rows, columns, to, 4, [0, 1, 2, 3], [
+                digit!(4, "a", 0), digit!(5, "a", 1),
+                digit!(7, "b", 2), add!(3, 5, 7), add!(2, 4, 7),
+                digit!(7, "b", 1), add!(1, 4, 7), add!(2, 5, 7),
+                digit!(6, "a", 2), add!(3, 6, 7),
+                digit!(7, "b", 0), add!(0, 4, 7), add!(1, 5, 7), add!(2, 6, 7),
+                digit!(6, "b", 3), add!(3, 4, 6),
+                digit!(5, "a", 3), add!(3, 5, 7),
+            ]
+        }
+    }
 }
 
 impl MultiplySlices<5> for Tiles {

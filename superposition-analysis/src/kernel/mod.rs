@@ -4,7 +4,7 @@
 //! On AVX2 that makes twice as many multiplications as f32, or four times as many, without rounding; AVX-512 with VNNI has an instruction that does the second by itself, and the tiles of AMX one for 16 words of 16 directions and 16 others. Sums are exact integers, so any order of adding them gives the same.
 //!
 //! Each function has one body of plain Rust, which is also compiled for AVX2, except the products and the search of a tile, which have bodies of intrinsics there and more of them for AVX-512 and AMX.
-//! [`sliced`] makes products of f64 from those of bytes, where there are tiles.
+//! Where there are tiles, [`sliced`] makes products of f64 from those of bytes, and [`cosines`] cosines that are nearly as exact.
 //! This folder is the only place of the crate with unsafe code: calls into functions that are compiled for more than every machine has, made where the machine was found to have it, the loads of vectors, and the assembly of tiles.
 #![allow(unsafe_code, reason = "vector intrinsics and the dispatch to them")]
 #![allow(
@@ -18,9 +18,12 @@ mod amx;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod cosines;
 mod portable;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod sliced;
+#[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+mod sliced_cosines;
 
 #[cfg(test)]
 mod tests;
@@ -30,6 +33,11 @@ use faer::MatRef;
 use crate::Real;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 use crate::directions::column;
+
+pub(crate) use cosines::{
+    COSINE_UNIT, MOST_SQUARES, SQUARE_UNIT, TileSquares, depth_of_digits, digits_of_panel,
+    lost_of_digits, multiply_digits, scale_of_digits,
+};
 
 /// Directions of a panel of columns.
 pub(crate) const PANEL: usize = 16;
@@ -55,7 +63,7 @@ pub(crate) enum Rows {
     OfWords(Vec<StripLine>),
     /// The same of bytes.
     OfBytes(Vec<StripLine>),
-    /// Groups of 16 directions, a line for each: in steps of as many lines, of bytes.
+    /// Groups of 16 directions, a line for each: in steps of as many lines, of bytes or of one digit after the other.
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     InTiles(Vec<amx::Tile>),
 }
@@ -70,9 +78,17 @@ impl Rows {
     pub(crate) fn of_bytes(depth: usize) -> Self {
         #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
         if has_tiles() {
-            return Self::InTiles(vec![amx::ZERO; SIDE / PANEL * depth / PANEL]);
+            return Self::of_digits(depth);
         }
         Self::OfBytes(vec![[0; STRIP]; SIDE / STRIP * depth])
+    }
+
+    /// For as many lines as [`depth_of_digits`] says.
+    pub(crate) fn of_digits(depth: usize) -> Self {
+        #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+        return Self::InTiles(vec![amx::ZERO; SIDE / PANEL * depth / PANEL]);
+        #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+        panic!("{}: {depth} lines of digits", cosines::NO_TILES);
     }
 
     /// Copies the directions of some panels, zeros after the last.

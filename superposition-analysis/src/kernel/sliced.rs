@@ -9,9 +9,10 @@
 use std::ops::Range;
 
 use std::arch::x86_64::{
-    __m512d, __m512i, _mm512_add_epi64, _mm512_cvtpd_epi64, _mm512_load_si512, _mm512_loadu_pd,
-    _mm512_loadu_si512, _mm512_mul_pd, _mm512_permutexvar_epi8, _mm512_set1_epi64, _mm512_set1_pd,
-    _mm512_setzero_si512, _mm512_shuffle_i32x4, _mm512_store_si512, _mm512_unpackhi_epi8,
+    __m512d, __m512i, _mm256_loadu_si256, _mm512_add_epi64, _mm512_cvtepi32_pd, _mm512_cvtpd_epi64,
+    _mm512_fmadd_pd, _mm512_load_si512, _mm512_loadu_pd, _mm512_loadu_si512, _mm512_mul_pd,
+    _mm512_permutexvar_epi8, _mm512_set1_epi64, _mm512_set1_pd, _mm512_setzero_si512,
+    _mm512_shuffle_i32x4, _mm512_store_si512, _mm512_storeu_pd, _mm512_unpackhi_epi8,
     _mm512_unpackhi_epi16, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi8,
     _mm512_unpacklo_epi16, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
 };
@@ -42,7 +43,7 @@ pub(crate) struct SlicedVectors {
 }
 
 impl SlicedVectors {
-    fn steps<const N: usize>(&self) -> &[Step<N>] {
+    pub(super) fn steps<const N: usize>(&self) -> &[Step<N>] {
         self.tiles.as_chunks().0
     }
 
@@ -70,7 +71,7 @@ impl SlicedVectors {
 #[derive(Default)]
 pub(crate) struct SliceMemory {
     /// Of a few of the columns, as rows of tiles.
-    some: SlicedVectors,
+    pub(super) some: SlicedVectors,
     /// Of the components of all of them, as columns of tiles.
     across: SlicedVectors,
     /// Of a few of those, as rows of tiles.
@@ -110,26 +111,29 @@ fn split<T: Real, const N: usize>(
     exponent: i32,
     digits: &mut SlicedVectors,
 ) {
+    let all = range.map(|j| (column(vectors.columns, j), vectors.factors[j]));
+    split_each::<T, N>(all, vectors.columns.nrows(), exponent, digits);
+}
+
+/// The digits of vectors of so many components, each times its factor, as rows of tiles.
+#[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
+pub(super) fn split_each<'a, T: Real, const N: usize>(
+    mut vectors: impl ExactSizeIterator<Item = (&'a [T], f64)>,
+    components: usize,
+    exponent: i32,
+    digits: &mut SlicedVectors,
+) {
+    let n = vectors.len();
     digits.exponent = exponent;
-    digits.resize::<N>(range.len(), vectors.columns.nrows());
+    digits.resize::<N>(n, components);
     let scale = libm::scalbn(1.0, exponent);
     let steps_of_group = digits.steps_of_group;
-    for place in 0..range.len().next_multiple_of(VECTORS) {
+    for place in 0..n.next_multiple_of(VECTORS) {
         let first = place / VECTORS * steps_of_group;
         let steps = &mut digits.steps_mut::<N>()[first..first + steps_of_group];
         // Zeros after the last vector.
-        let j = range.start + place;
-        let is_vector = j < range.end;
-        let column = if is_vector {
-            column(vectors.columns, j)
-        } else {
-            &[]
-        };
-        let factor = if is_vector {
-            vectors.factors[j] * scale
-        } else {
-            0.0
-        };
+        let (column, factor) = vectors.next().unwrap_or((&[], 0.0));
+        let factor = factor * scale;
         for (k, step) in steps.iter_mut().enumerate() {
             let start = column.len().min(k * COMPONENTS);
             let end = column.len().min((k + 1) * COMPONENTS);
@@ -175,7 +179,7 @@ fn digits_of<T: Real, const N: usize>(numbers: &[T], factor: f64) -> [__m512i; L
 }
 
 /// Numbers of 64 bits in a vector.
-const LANES: usize = 8;
+pub(super) const LANES: usize = 8;
 
 /// The place of every byte of the digits of eight integers among those of the integers: first the highest digit of each, and so on; the last ones again in place of what there is not.
 const fn places_by_digit(digits: usize) -> [u8; 64] {
@@ -217,7 +221,7 @@ fn digits_of_eight<T: Real, const N: usize>(numbers: &[T; LANES], factor: __m512
 
 /// Rows of tiles as columns of tiles or the other way round: the words of each tile transposed.
 #[target_feature(enable = "avx512f,fma")]
-fn transpose_all<const N: usize>(from: &[Step<N>], to: &mut [Step<N>]) {
+pub(super) fn transpose_all<const N: usize>(from: &[Step<N>], to: &mut [Step<N>]) {
     for (to, from) in to.iter_mut().zip(from) {
         for slice in 0..N {
             transpose(&from[slice], &mut to[slice]);
@@ -351,10 +355,28 @@ fn scale<const N: usize>(rows: i32, columns: i32) -> f64 {
 #[inline]
 fn joined<const N: usize>(sums: &[Sums; N], row: usize) -> [f64; VECTORS] {
     let mut products = [0.0_f64; VECTORS];
-    for slice in (0..N).rev() {
-        for c in 0..VECTORS {
-            products[c] = products[c].mul_add(1.0 / 256.0, f64::from(sums[slice][row][c]));
-        }
+    for half in 0..2 {
+        let of_half = joined_half(sums, row, half);
+        // SAFETY: eight numbers.
+        unsafe { _mm512_storeu_pd(products[LANES * half..][..LANES].as_mut_ptr(), of_half) };
+    }
+    products
+}
+
+/// The first or the last eight of them.
+#[target_feature(enable = "avx512f,fma")]
+#[inline]
+pub(super) fn joined_half<const N: usize>(sums: &[Sums; N], row: usize, half: usize) -> __m512d {
+    let of_slice = |slice: &Sums| {
+        let sums = &slice[row][LANES * half..][..LANES];
+        // SAFETY: eight integers.
+        let sums = unsafe { _mm256_loadu_si256(sums.as_ptr().cast()) };
+        _mm512_cvtepi32_pd(sums)
+    };
+    let down = _mm512_set1_pd(1.0 / 256.0);
+    let mut products = of_slice(&sums[N - 1]);
+    for slice in (0..N - 1).rev() {
+        products = _mm512_fmadd_pd(products, down, of_slice(&sums[slice]));
     }
     products
 }

@@ -407,3 +407,116 @@ fn products_in_slices_of_zeros_are_zeros() {
         });
     }
 }
+
+/// The cosines of some directions with others, and the sums of their squares; those that are asked for are on the diagonal.
+fn cosines_of(
+    units: [faer::MatRef<'_, f64>; 2],
+    weights: &[f64; SIDE],
+    scale: f64,
+    is_diagonal: bool,
+) -> (Box<Tile>, TileSquares) {
+    let m = units[0].nrows();
+    let depth = depth_of_digits(m);
+    let panels = |units: faer::MatRef<'_, f64>| {
+        let mut lines = vec![PanelLine::default(); units.ncols().div_ceil(PANEL) * depth];
+        for (p, lines) in lines.chunks_mut(depth).enumerate() {
+            let of_panel = p * PANEL..units.ncols().min((p + 1) * PANEL);
+            let columns = of_panel.map(|j| (column(units, j), scale));
+            digits_of_panel(columns, m, &mut SliceMemory::default(), lines);
+        }
+        lines
+    };
+    let mut rows = Rows::of_digits(depth);
+    rows.copy(&panels(units[0]), depth);
+    let (mut tile, mut squares) = (new_tile(), TileSquares::new());
+    (squares.row_weights, squares.column_weights) = (*weights, *weights);
+    multiply_digits(
+        &rows,
+        units[0].ncols(),
+        &panels(units[1]),
+        (depth, scale),
+        is_diagonal,
+        &mut tile,
+        &mut squares,
+    );
+    (tile, squares)
+}
+
+/// Of random directions, of ones with a single component, of copies and of opposites, at sizes around those of tiles.
+#[test]
+fn cosines_in_digits_and_sums_of_their_squares_are_those_of_f64_within_their_bound() {
+    for (seed, (m, n, others)) in [
+        (1, 1, 2),
+        (3, 16, 17),
+        (64, SIDE, 5),
+        (70, 33, SIDE),
+        (130, SIDE - 1, SIDE),
+        (513, 40, 20),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let units = |n: usize, seed: u64| {
+            let mut w = geometry::random_gaussian(m, n, seed);
+            for j in 0..n {
+                let column = w.col_as_slice_mut(j);
+                if j % 5 == 3 {
+                    column.fill(0.0);
+                    column[j % m] = if j % 2 == 0 { 1.0 } else { -1.0 };
+                }
+                let length = dot(column, column).sqrt();
+                column.iter_mut().for_each(|x| *x /= length);
+            }
+            w
+        };
+        let (rows, columns) = (units(n, seed as u64), units(others, 50 + seed as u64));
+        let Some(scale) = scale_of_digits(1.0) else {
+            return;
+        };
+        let lost = lost_of_digits(m, scale);
+        assert!(lost <= 1e-8 * m as f64, "{m}: {lost:e}");
+        let weights = std::array::from_fn(|j| [1.0, 1.9, 1e-3, 0.0][j % 4] / (1 + j % 7) as f64);
+        let (tile, squares) = cosines_of([rows.as_ref(), columns.as_ref()], &weights, scale, false);
+        let cosine = |i: usize, j: usize| dot(rows.col_as_slice(i), columns.col_as_slice(j));
+        // Of a cosine, and of so many squares times weights.
+        let within = |found: f64, expected: f64, terms: usize| {
+            let unit = if terms == 0 { COSINE_UNIT } else { SQUARE_UNIT };
+            let most = (2.0 * lost + unit) * 4.0 * terms.max(1) as f64;
+            assert!(
+                (found - expected).abs() <= most,
+                "{m} {n}: {found} {expected}"
+            );
+        };
+        for i in 0..n {
+            for j in 0..others {
+                within(f64::from(tile[i][j]) * COSINE_UNIT, cosine(i, j), 0);
+            }
+            let terms = |weights: &[f64]| {
+                let terms = (0..others).map(|j| cosine(i, j) * weights[j]);
+                terms.map(|x| x * x).sum::<f64>()
+            };
+            within(squares.rows[0][i], terms(&weights), others);
+            within(squares.rows[1][i], terms(&[1.0; SIDE]), others);
+        }
+        for j in 0..others {
+            let terms = |weights: &[f64]| {
+                let terms = (0..n).map(|i| cosine(i, j) * weights[i]);
+                terms.map(|x| x * x).sum::<f64>()
+            };
+            within(squares.columns[0][j], terms(&weights), n);
+            within(squares.columns[1][j], terms(&[1.0; SIDE]), n);
+        }
+        // On the diagonal the same, to the bit, though half of it is not computed.
+        let same = [rows.as_ref(), rows.as_ref()];
+        let (whole, all) = cosines_of(same, &weights, scale, false);
+        let (half, once) = cosines_of(same, &weights, scale, true);
+        for i in 0..n {
+            assert_eq!(whole[i][..n], half[i][..n]);
+            for request in 0..2 {
+                assert_eq!(all.columns[request][i], all.rows[request][i]);
+                let both = once.rows[request][i] + once.columns[request][i];
+                assert_eq!(both, all.rows[request][i], "{m} {n}: {i}");
+            }
+        }
+    }
+}

@@ -26,6 +26,7 @@ fn naive(directions: &Directions<'_, f64>, features: &[usize], search: PairSearc
         degrees: vec![0; n],
         clusters: UnionFind::new(n),
         edges: Vec::new(),
+        squares: None,
     };
     for i in 0..n {
         for j in i + 1..n {
@@ -46,8 +47,14 @@ fn assert_naive(w: MatRef<'_, f64>, search: PairSearch) {
     let features = directions.lengths.represented(0.0);
     let expected = naive(&directions, &features, search);
     let labels = expected.clusters.labels();
-    for precision in [Precision::Bytes, Precision::Words] {
-        let found = visit_pairs_in(precision, &directions, &features, search);
+    let size = |&j: &usize| directions.lengths.measures()[j].largest / directions.lengths.of(j);
+    // Where the machine has tiles.
+    let digits = Precision::digits(features.iter().map(size).fold(0.0, f64::max));
+    for precision in [Precision::Bytes, Precision::Words]
+        .into_iter()
+        .chain(digits)
+    {
+        let found = visit_pairs_in(precision, &directions, &features, search, None);
         // Zeros of either sign are equal here, and only there do bits differ.
         assert_eq!(found.nearest, expected.nearest);
         assert_eq!(found.most_opposed, expected.most_opposed);

@@ -9,6 +9,7 @@ use crate::directions::Directions;
 use crate::pairs::{PairSearch, Pairs, PairsSoFar};
 use crate::parallel::block_range;
 use crate::quantized::Precision;
+use crate::squares::SquareSums;
 
 /// A band in memory.
 struct Loaded<T: 'static> {
@@ -16,14 +17,14 @@ struct Loaded<T: 'static> {
     band: Band,
 }
 
-/// Visits every pair of the represented features once; a band is of `band_features` columns.
+/// Visits every pair of the represented features once, and takes the sums of squares along; a band is of `band_features` columns.
 ///
 /// First the pairs within each band and with every later one, the next band last: it is then there already to be the first of its own pairs.
 pub(super) fn visit<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<B>>(
     reader: &mut Reader<'_, S>,
     represented: &[usize],
     band_features: usize,
-    search: PairSearch,
+    (search, squares): (PairSearch, Option<SquareSums>),
     stage: &mut Stage<'_, O>,
 ) -> Result<Pairs, Stop<B, S::Error>> {
     let n = reader.n_features;
@@ -36,9 +37,9 @@ pub(super) fn visit<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<
     };
     let all = represented.len() as f64 * (represented.len() as f64 + 1.0) / 2.0;
     let mut done = 0.0;
-    let mut found = PairsSoFar::new(represented.len(), search);
+    let mut precision = squares.as_ref().map(|squares| squares.precision);
+    let mut found = PairsSoFar::new(represented.len(), search, squares);
     let mut rows: Option<Loaded<S::Element>> = None;
-    let mut precision = None;
     for a in 0..n_bands {
         let mut columns: Option<Loaded<S::Element>> = None;
         let own = match rows.take() {
@@ -98,7 +99,7 @@ pub(super) fn visit<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<
     Ok(found.finish())
 }
 
-/// Reads a band: the represented features with these numbers, which are among these columns. The first that has any decides the precision of all.
+/// Reads a band: the represented features with these numbers, which are among these columns. The first that has any decides the precision of all, if it is not known.
 fn load<S: ColumnSource>(
     reader: &mut Reader<'_, S>,
     represented: &[usize],

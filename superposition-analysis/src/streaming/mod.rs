@@ -16,6 +16,7 @@ use crate::AnalysisError;
 use crate::activity::{by_rates, check_rates};
 use crate::coherence::RepresentedPairs;
 use crate::report::{SumWeights, check_not_empty, report};
+use crate::squares::SquareSums;
 use crate::weighted_frame::Request;
 use crate::{ActivityInterference, AnalysisOptions, DictionaryReport, PairWeighting, Pairs};
 use reader::Reader;
@@ -104,7 +105,7 @@ impl<O> Stage<'_, O> {
 /// Analyses a dictionary as [`analyze`](crate::analyze) does, reading its columns from a [`ColumnSource`] within a budget of memory.
 ///
 /// The report is that of [`analyze`](crate::analyze) on the whole matrix, **bit for bit**, whatever the budget and the number of threads.
-/// The columns are read once to measure them and twice for the sums, or a few times more where those need more digits; for the pairs the matrix is cut into bands that fit the budget, of which two are held at a time, so that everything is read about half as often as there are bands.
+/// The columns are read once to measure them and twice for the sums, not at all where the pairs tell those, or a few times more where they need more digits; for the pairs the matrix is cut into bands that fit the budget, of which two are held at a time, so that everything is read about half as often as there are bands.
 /// Rows that the frame operator would lose (tiny norms beside large ones, and all rows where n <= m) are summed directly, which takes a pass over the columns for as many of them as fit the budget.
 /// O(n^2 m) time divided by `threads`, O(n m^2) without pairs; [`StreamPlan`] says beforehand what it takes.
 ///
@@ -169,32 +170,32 @@ fn analyze_planned<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<B
     })?;
     let represented = lengths.represented(analysis.min_norm);
 
+    let (mut pairs, mut forms) = (None, None);
+    if let Some(search) = search {
+        let squares = SquareSums::new(&lengths, &represented, m);
+        let mut found = bands::visit(
+            &mut reader,
+            &represented,
+            plan.band_features,
+            (search, squares),
+            &mut Stage {
+                observe: &mut *observe,
+                stage: StreamStage::Comparing,
+            },
+        )?;
+        forms = found.squares.take().map(|squares| squares.forms(m));
+        pairs = Some(RepresentedPairs::of_all(found, &represented, n));
+    }
+
     let weights = SumWeights::new(&lengths, &represented);
     let totals = totals(
         &mut reader,
         &lengths,
-        &weights.requests(&lengths),
+        (&weights.requests(&lengths), forms),
         plan.direct_features,
-        &mut *observe,
+        observe,
     )?;
     let sums = weights.sums(&lengths, &represented, totals);
-
-    let pairs = match search {
-        None => None,
-        Some(search) => {
-            let found = bands::visit(
-                &mut reader,
-                &represented,
-                plan.band_features,
-                search,
-                &mut Stage {
-                    observe,
-                    stage: StreamStage::Comparing,
-                },
-            )?;
-            Some(RepresentedPairs::of_all(found, &represented, n))
-        }
-    };
     Ok(report(&lengths, m, &represented, sums, pairs, analysis))
 }
 
@@ -255,7 +256,13 @@ pub fn activity_interference_stream<S: ColumnSource, B>(
         let roots: Vec<f64> = represented.iter().map(|p| p.sqrt()).collect();
         let request = Request::of(&roots);
         let direct = plan.direct_features;
-        let totals = totals(&mut reader, &lengths, &[request], direct, &mut observe)?;
+        let totals = totals(
+            &mut reader,
+            &lengths,
+            (&[request], None),
+            direct,
+            &mut observe,
+        )?;
         // One request: one list.
         let sums = totals.sums.concat();
         Ok(by_rates(sums, &represented, PairWeighting::Rates))

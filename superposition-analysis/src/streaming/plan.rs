@@ -3,6 +3,7 @@
 use super::StreamOptions;
 use super::sums::blocks_at_once;
 use crate::kernel::{Hit, SIDE};
+use crate::squares::is_suitable;
 use crate::weighted_frame::{DIRECT_BLOCK, FEATURE_BLOCK};
 use crate::{AnalysisError, AnalysisOptions, FeatureRow, Pairs};
 
@@ -38,7 +39,7 @@ pub struct StreamPlan {
     pub band_features: usize,
     /// Bytes it will take at the most, listed edges not counted.
     pub memory: u64,
-    /// Columns that are read, one that is read again counted again; the most there can be where n <= m. Rows that turn out to need direct sums for n > m are not in it.
+    /// Columns that are read, one that is read again counted again; the most there can be where n <= m, and where the pairs tell the sums too. Rows that turn out to need direct sums for n > m are not in it.
     pub columns_read: u64,
     /// Operations of the sums, in f64: `$6 n m^2$`, or `$4 n^2 m$` where n <= m.
     pub sum_flops: f64,
@@ -61,8 +62,8 @@ impl StreamPlan {
         let StreamOptions { analysis, memory } = *options;
         let kept = kept(n, &analysis);
         let mut sums = kept + sums((m, n), element_bytes, analysis.threads);
-        let feature = band_feature(m, element_bytes, &analysis);
-        let pairs = kept + pass(m, analysis.threads);
+        let feature = band_feature((m, n), element_bytes, &analysis);
+        let pairs = kept + pass((m, n), analysis.threads);
         let of_bands = |features: usize| pairs + 2 * (features + 8) as u64 * feature;
         let with_pairs = analysis.pairs != Pairs::Skipped;
         let needed = if with_pairs {
@@ -128,7 +129,7 @@ impl StreamPlan {
 ///
 /// ```
 /// use superposition_analysis::{AnalysisOptions, analysis_memory};
-/// // A decoder of 16,384 features in 2,304 dimensions takes 144 MiB as f32, and three quarters of it more.
+/// // A decoder of 16,384 features in 2,304 dimensions takes 144 MiB as f32, and as much more.
 /// let bytes = analysis_memory((2304, 16_384), 4, &AnalysisOptions::default());
 /// assert!((144 << 20..(2 * 144 + 256) << 20).contains(&bytes));
 /// ```
@@ -143,8 +144,8 @@ pub fn analysis_memory(
     let pairs = match options.pairs {
         Pairs::Skipped => 0,
         _ => {
-            let quantized = band_feature(m, 0, options).saturating_mul(n as u64 + 8);
-            quantized + pass(m, options.threads)
+            let quantized = band_feature((m, n), 0, options).saturating_mul(n as u64 + 8);
+            quantized + pass((m, n), options.threads)
         }
     };
     kept(n, options)
@@ -160,7 +161,7 @@ fn kept(n: usize, options: &AnalysisOptions) -> u64 {
     // The places while there are lists already, then lists by all features, then those of the report.
     let pairs = match options.pairs {
         Pairs::Skipped => 0,
-        _ => 2 * (best + 4) + 2 * 2 * (24 + 16 + best) + 48 + 2 * (16 + best) + 8 * 8,
+        _ => 2 * (best + 4) + 24 + 2 * 2 * (24 + 16 + best) + 48 + 2 * (16 + best) + 8 * 8,
     };
     let row = size_of::<FeatureRow>() as u64;
     BASE + THREAD * options.threads as u64 + n as u64 * (sums + pairs + row)
@@ -189,19 +190,31 @@ fn direct_block(m: usize) -> u64 {
     (8 * DIRECT_BLOCK * (m + FEATURE_BLOCK)) as u64
 }
 
-/// What a feature of a band takes: stored and quantised values, a hash, and the state of each thread.
-fn band_feature(m: usize, element_bytes: usize, options: &AnalysisOptions) -> u64 {
-    let best = 2 * (16 * options.neighbors.max(1) as u64 + 4);
-    let state = best + 8 + 8;
+/// What a feature of a band takes: stored and quantised values, what its copies are found by, and the state of each thread.
+fn band_feature((m, n): (usize, usize), element_bytes: usize, options: &AnalysisOptions) -> u64 {
+    let best = 2 * 16 * options.neighbors.max(1) as u64;
+    // Degree, cluster, weight and sums of squares.
+    let state = best + 8 + 8 + 8 + 16;
     // Bytes with what their sums begin with, and words; words alone take less.
-    let quantized = 4 * (m.div_ceil(4) + m.div_ceil(64)) + 2 * m + 8;
-    let values = (m * element_bytes + quantized) as u64;
+    let bytes = 4 * (m.div_ceil(4) + m.div_ceil(64)) + 2 * m + 8;
+    let values = (m * element_bytes + bytes.max(digits((m, n)))) as u64;
     values + 192 + options.threads as u64 * state
 }
 
+/// Bytes of a direction in digits, where the pass over pairs may use those.
+fn digits((m, n): (usize, usize)) -> usize {
+    if is_suitable(n, m) {
+        4 * m.next_multiple_of(64) + 8
+    } else {
+        0
+    }
+}
+
 /// What the threads of the pass over pairs take.
-fn pass(m: usize, threads: usize) -> u64 {
+fn pass((m, n): (usize, usize), threads: usize) -> u64 {
     // Every product of a tile may be a hit, which is kept by row and by column.
     let hits = 2 * size_of::<Hit>() * SIDE * SIDE;
-    threads as u64 * (4 * (SIDE * m.div_ceil(2) + SIDE * SIDE + 16 * SIDE) + hits) as u64
+    let rows = SIDE * (4 * m.div_ceil(2)).max(digits((m, n)));
+    // The tile, and its bounds, weights and sums.
+    threads as u64 * (rows + 4 * (SIDE * SIDE + 32 * SIDE) + hits) as u64
 }

@@ -11,15 +11,16 @@ use crate::kernel::BlockForms;
 use crate::parallel::for_each;
 use crate::products::{Arithmetic, Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
 use crate::weighted_frame::{
-    DIRECT_BLOCK, DirectRows, FEATURE_BLOCK, Request, Totals, chunk_size, forms_without_loss,
+    DIRECT_BLOCK, DirectRows, FEATURE_BLOCK, Request, Totals, are_known, chunk_size,
+    forms_without_loss,
 };
 use crate::{Real, from_columns};
 
-/// The sums over the other features for each request, and the potential of the first.
+/// The sums over the other features for each request, and the potential of the first, from forms that are known already if they are known well enough.
 pub(super) fn totals<S, B, O>(
     reader: &mut Reader<'_, S>,
     lengths: &Lengths,
-    requests: &[Request<'_>],
+    (requests, known): (&[Request<'_>], Option<Vec<Forms>>),
     direct_features: usize,
     observe: &mut O,
 ) -> Result<Totals, Stop<B, S::Error>>
@@ -28,7 +29,10 @@ where
     O: FnMut(StreamProgress) -> ControlFlow<B>,
 {
     let m = reader.n_hidden;
-    let forms = if reader.n_features > m {
+    let known = known.filter(|forms| are_known(requests, forms, m));
+    let forms = if known.is_some() {
+        known
+    } else if reader.n_features > m {
         let mut stage = Stage {
             observe: &mut *observe,
             stage: StreamStage::Summing,
