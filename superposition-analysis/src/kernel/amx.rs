@@ -105,7 +105,7 @@ macro_rules! multiply_slices {
 pub(super) trait MultiplySlices<const N: usize> {
     /// The products of 16 vectors with 16 others, both in N slices, the most significant first: for every `s < N` the sum of the products of slice i with slice s - i.
     ///
-    /// The sums and two tiles fit the eight registers: 27 tiles are loaded for 21 products of six slices, 20 for 15 of five, and with more registers left 8 for 10 of four. Their order is such that a sum is not added to before one or two others have been.
+    /// The sums and two tiles fit the eight registers: 27 tiles are loaded for 21 products of six slices, and with more registers left 12 for 15 of five and 8 for 10 of four. Their order is such that a sum is not added to before one or two others have been.
     fn multiply_slices(&self, rows: &[[Tile; N]], columns: &[[Tile; N]], to: &mut [Sums; N]);
 }
 
@@ -129,11 +129,15 @@ impl MultiplySlices<5> for Tiles {
     fn multiply_slices(&self, rows: &[[Tile; 5]], columns: &[[Tile; 5]], to: &mut [Sums; 5]) {
         multiply_slices! {
             rows, columns, to, 5, [0, 1, 2, 3, 4], [
-                row!(0), product!(0, 0), product!(1, 1), product!(4, 4), product!(2, 2), product!(3, 3),
-                row!(4), product!(4, 0),
-                row!(1), product!(1, 0), product!(3, 2), product!(4, 3), product!(2, 1),
-                row!(3), product!(3, 0), product!(4, 1),
-                row!(2), product!(2, 0), product!(3, 1), product!(4, 2),
+                digit!(5, "a", 2), digit!(7, "b", 2), add!(4, 5, 7),
+                digit!(6, "a", 3), digit!(7, "b", 1), add!(3, 5, 7), add!(4, 6, 7),
+                digit!(7, "b", 0), add!(2, 5, 7), add!(3, 6, 7),
+                digit!(5, "a", 4), add!(4, 5, 7),
+                digit!(5, "a", 0), digit!(6, "a", 1), add!(0, 5, 7), add!(1, 6, 7),
+                digit!(7, "b", 4), add!(4, 5, 7),
+                digit!(7, "b", 1), add!(1, 5, 7), add!(2, 6, 7),
+                digit!(7, "b", 3), add!(3, 5, 7), add!(4, 6, 7),
+                digit!(7, "b", 2), add!(2, 5, 7), add!(3, 6, 7),
             ]
         }
     }
