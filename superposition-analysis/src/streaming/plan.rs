@@ -3,6 +3,7 @@
 use super::StreamOptions;
 use super::sums::blocks_at_once;
 use crate::kernel::{Hit, SIDE};
+use crate::pairs::rows_per_block;
 use crate::squares::is_suitable;
 use crate::weighted_frame::{DIRECT_BLOCK, FEATURE_BLOCK};
 use crate::{AnalysisError, AnalysisOptions, FeatureRow, Pairs};
@@ -214,7 +215,8 @@ fn digits((m, n): (usize, usize)) -> usize {
 fn pass((m, n): (usize, usize), threads: usize) -> u64 {
     // Every product of a tile may be a hit, which is kept by row and by column.
     let hits = 2 * size_of::<Hit>() * SIDE * SIDE;
-    let rows = SIDE * (4 * m.div_ceil(2)).max(digits((m, n)));
+    let direction = (4 * m.div_ceil(2)).max(digits((m, n)));
+    let rows = rows_per_block(n.div_ceil(SIDE)) * SIDE * direction;
     // The tile, and its bounds, weights and sums.
     threads as u64 * (rows + 4 * (SIDE * SIDE + 32 * SIDE) + hits) as u64
 }
