@@ -79,6 +79,11 @@ impl Floors {
         f32::from_bits(ordered(self.0[number].load(Ordering::Relaxed)) as u32)
     }
 
+    fn of_all(&self, numbers: Range<usize>) -> impl Iterator<Item = f32> {
+        let floors = self.0[numbers].iter();
+        floors.map(|floor| f32::from_bits(ordered(floor.load(Ordering::Relaxed)) as u32))
+    }
+
     fn raise(&self, number: usize, floor: f32) {
         self.0[number].fetch_max(ordered(floor.to_bits() as i32), Ordering::Relaxed);
     }
@@ -138,6 +143,12 @@ impl Best {
         self.floors.of(self.members.number(own))
     }
 
+    /// Those of features with places in a row, all of them in the rows or in the columns.
+    pub(crate) fn floors(&self, places: Range<usize>) -> impl Iterator<Item = f32> {
+        let first = self.members.number(places.start);
+        self.floors.of_all(first..first + places.len())
+    }
+
     pub(crate) fn of(&self, own: usize) -> &[Extreme] {
         &self.places[own * self.count..(own + 1) * self.count]
     }
@@ -169,17 +180,57 @@ impl Best {
         }
     }
 
-    pub(crate) fn into_lists(self) -> Vec<Vec<Extreme>> {
-        (0..self.members.len())
-            .map(|own| {
-                let found = self.of(own).iter().filter(|e| e.index != NONE.index);
-                found
-                    .map(|e| Extreme {
-                        value: self.side.oriented(e.value),
-                        index: e.index,
-                    })
-                    .collect()
-            })
-            .collect()
+    /// The best, as cosines.
+    pub(crate) fn into_extremes(mut self) -> Extremes {
+        for place in self.places.iter_mut().filter(|e| e.index != NONE.index) {
+            place.value = self.side.oriented(place.value);
+        }
+        Extremes {
+            n: self.members.len(),
+            count: self.count,
+            places: self.places,
+        }
+    }
+}
+
+/// The best others of every feature on one side.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Extremes {
+    n: usize,
+    count: usize,
+    /// As those of [`Best`].
+    places: Vec<Extreme>,
+}
+
+impl Extremes {
+    /// The best first, then the smallest index; fewer than asked for where there are no more others.
+    pub(crate) fn of(&self, own: usize) -> &[Extreme] {
+        let places = &self.places[own * self.count..(own + 1) * self.count];
+        &places[..places.partition_point(|e| e.index != NONE.index)]
+    }
+
+    /// Those of all features in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[Extreme]> {
+        (0..self.n).map(|own| self.of(own))
+    }
+
+    /// The same of some of `n` features, in order, by their indices among all; none for the others.
+    pub(crate) fn scattered(mut self, features: &[usize], n: usize) -> Self {
+        if self.n == n {
+            return self;
+        }
+        for place in self.places.iter_mut().filter(|e| e.index != NONE.index) {
+            place.index = features[place.index];
+        }
+        let mut places = vec![NONE; n * self.count];
+        for (own, &feature) in features.iter().enumerate() {
+            let to = &mut places[feature * self.count..(feature + 1) * self.count];
+            to.copy_from_slice(&self.places[own * self.count..(own + 1) * self.count]);
+        }
+        Self {
+            n,
+            count: self.count,
+            places,
+        }
     }
 }

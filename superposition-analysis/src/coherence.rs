@@ -1,7 +1,7 @@
 //! The extreme cosines of a dictionary.
 
 use crate::Real;
-use crate::best::Extreme;
+use crate::best::Extremes;
 use crate::directions::Directions;
 use crate::pairs::{PairSearch, Pairs, visit_pairs};
 use faer::MatRef;
@@ -20,9 +20,9 @@ pub struct PairCosine {
 
 /// The pass over the pairs of the represented features, reported by the indices of the whole dictionary.
 pub(crate) struct RepresentedPairs {
-    /// By feature, the best first; empty for a feature that is not represented or has no partner.
-    pub(crate) nearest: Vec<Vec<Extreme>>,
-    pub(crate) most_opposed: Vec<Vec<Extreme>>,
+    /// None for a feature that is not represented or has no partner.
+    pub(crate) nearest: Extremes,
+    pub(crate) most_opposed: Extremes,
     /// By feature; 0 for a feature that is not represented.
     pub(crate) degrees: Vec<usize>,
     /// By feature; `None` for a feature that is not represented.
@@ -43,15 +43,6 @@ impl RepresentedPairs {
 
     /// What was found about the represented ones of `n` features.
     pub(crate) fn of_all(found: Pairs, represented: &[usize], n: usize) -> Self {
-        // The order of the features is kept, so "smallest index" means the same before and after.
-        let scatter = |lists: Vec<Vec<Extreme>>| {
-            let mut all = vec![Vec::new(); n];
-            for (&feature, mut list) in represented.iter().zip(lists) {
-                list.iter_mut().for_each(|e| e.index = represented[e.index]);
-                all[feature] = list;
-            }
-            all
-        };
         let mut labels = vec![None; n];
         for (&feature, label) in represented.iter().zip(found.clusters.labels()) {
             labels[feature] = Some(label);
@@ -66,8 +57,9 @@ impl RepresentedPairs {
             ..edge
         });
         Self {
-            nearest: scatter(found.nearest),
-            most_opposed: scatter(found.most_opposed),
+            // The order of the features is kept, so "smallest index" means the same before and after.
+            nearest: found.nearest.scattered(represented, n),
+            most_opposed: found.most_opposed.scattered(represented, n),
             degrees,
             clusters: labels,
             edges: edges.collect(),
@@ -111,7 +103,7 @@ impl RepresentedPairs {
 /// The pair whose measured cosine is largest; of equal ones the first in lexicographic order.
 ///
 /// Every pair is among the extremes of both of its members, and equal to the bit in both, so the first feature in order that reaches the maximum is the smaller index of the pair.
-fn largest(extremes: &[Vec<Extreme>], measure: impl Fn(f64) -> f64) -> Option<PairCosine> {
+fn largest(extremes: &Extremes, measure: impl Fn(f64) -> f64) -> Option<PairCosine> {
     let mut best: Option<PairCosine> = None;
     for (i, extreme) in extremes.iter().enumerate() {
         if let Some(extreme) = extreme.first() {

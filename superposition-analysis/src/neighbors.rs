@@ -38,8 +38,8 @@ impl Neighbors {
             extremes.iter().map(neighbor).collect()
         };
         Self {
-            nearest: list(&pairs.nearest[feature]),
-            most_opposed: list(&pairs.most_opposed[feature]),
+            nearest: list(pairs.nearest.of(feature)),
+            most_opposed: list(pairs.most_opposed.of(feature)),
         }
     }
 }

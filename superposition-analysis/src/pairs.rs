@@ -17,7 +17,7 @@ use std::ops::{ControlFlow, Range};
 
 use crate::Real;
 use crate::band::Band;
-use crate::best::{Best, Extreme, Members, Side};
+use crate::best::{Best, Extremes, Members, Side};
 
 use crate::coherence::PairCosine;
 use crate::directions::Directions;
@@ -49,10 +49,10 @@ pub(crate) struct PairSearch {
 
 /// What the pass finds. Features are numbered within those that were looked at.
 pub(crate) struct Pairs {
-    /// By feature, the largest cosine first, then the smallest index; fewer than asked for where there are no more others.
-    pub(crate) nearest: Vec<Vec<Extreme>>,
-    /// By feature, the smallest cosine first, then the smallest index.
-    pub(crate) most_opposed: Vec<Vec<Extreme>>,
+    /// The largest cosines.
+    pub(crate) nearest: Extremes,
+    /// The smallest cosines.
+    pub(crate) most_opposed: Extremes,
     /// The number of edges of every feature.
     pub(crate) degrees: Vec<usize>,
     /// Clusters of the graph; all singletons without a threshold.
@@ -206,8 +206,8 @@ impl PairsSoFar {
         let mut edges = self.graph.edges;
         edges.sort_unstable_by_key(|edge| (edge.i, edge.j));
         Pairs {
-            nearest: self.nearest.into_lists(),
-            most_opposed: self.most_opposed.into_lists(),
+            nearest: self.nearest.into_extremes(),
+            most_opposed: self.most_opposed.into_extremes(),
             degrees: self.graph.degrees,
             clusters: self.graph.clusters,
             edges,

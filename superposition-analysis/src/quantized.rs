@@ -243,10 +243,13 @@ impl Quantized {
         self.roundings[direction].residual
     }
 
+    pub(crate) fn residuals(&self, range: Range<usize>) -> impl Iterator<Item = f32> {
+        self.roundings[range].iter().map(|r| r.residual)
+    }
+
     /// The largest residual of some directions.
     pub(crate) fn largest_residual(&self, range: Range<usize>) -> f32 {
-        let residuals = self.roundings[range].iter().map(|r| r.residual);
-        residuals.fold(0.0, f32::max)
+        self.residuals(range).fold(0.0, f32::max)
     }
 }
 

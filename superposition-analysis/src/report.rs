@@ -470,8 +470,8 @@ pub(crate) fn report(
 
     let features = (0..n)
         .map(|i| {
-            let nearest = pairs.and_then(|pairs| pairs.nearest[i].first());
-            let most_opposed = pairs.and_then(|pairs| pairs.most_opposed[i].first());
+            let nearest = pairs.and_then(|pairs| pairs.nearest.of(i).first());
+            let most_opposed = pairs.and_then(|pairs| pairs.most_opposed.of(i).first());
             let cluster = pairs.and_then(|pairs| pairs.clusters[i]);
             FeatureRow {
                 feature: i,

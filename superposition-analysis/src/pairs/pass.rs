@@ -78,12 +78,12 @@ pub(super) struct Found {
     pub(super) squares: Option<SquareSums>,
     /// Of the rows of tiles of a block.
     pub(super) rows: Vec<Rows>,
-    pub(super) tile: Box<Tile>,
-    pub(super) tile_squares: Box<TileSquares>,
-    pub(super) bounds: Bounds,
-    pub(super) hits: Vec<Hit>,
-    pub(super) hits_by_column: Vec<Hit>,
-    pub(super) candidates: Vec<(f32, usize)>,
+    tile: Box<Tile>,
+    tile_squares: Box<TileSquares>,
+    bounds: Bounds,
+    hits: Vec<Hit>,
+    hits_by_column: Vec<Hit>,
+    candidates: Vec<(f32, usize)>,
 }
 
 /// The graph of interference, as far as its edges are known.
@@ -251,18 +251,27 @@ impl<T: Real> Pass<'_, T> {
     ) {
         let edge = self.edge_bound((row_residual, column_residual));
         let bounds = &mut found.bounds;
-        let (nearest, most_opposed) = (&found.nearest, &found.most_opposed);
-        for (a, i) in rows.enumerate() {
-            let place = self.place(Axis::Row, i);
-            let margin = margin(self.rows.1.quantized.residual(i), column_residual);
-            bounds.row_high[a] = (nearest.floor(place) - margin).min(edge);
-            bounds.row_low[a] = -(most_opposed.floor(place) - margin).min(edge);
+        let floors = |first: usize, n: usize| {
+            let places = first..first + n;
+            let most_opposed = found.most_opposed.floors(places.clone());
+            found.nearest.floors(places).zip(most_opposed)
+        };
+        let row_residuals = self.rows.1.quantized.residuals(rows.clone());
+        let of_rows = floors(self.place(Axis::Row, rows.start), rows.len()).zip(row_residuals);
+        let places = bounds.row_high.iter_mut().zip(&mut bounds.row_low);
+        for ((high, low), ((nearest, most_opposed), residual)) in places.zip(of_rows) {
+            let margin = margin(residual, column_residual);
+            *high = (nearest - margin).min(edge);
+            *low = -(most_opposed - margin).min(edge);
         }
-        for (b, j) in columns.enumerate() {
-            let place = self.place(Axis::Column, j);
-            let margin = margin(self.columns.1.quantized.residual(j), row_residual);
-            bounds.column_high[b] = nearest.floor(place) - margin;
-            bounds.column_low[b] = -(most_opposed.floor(place) - margin);
+        let column_residuals = self.columns.1.quantized.residuals(columns.clone());
+        let first = self.place(Axis::Column, columns.start);
+        let of_columns = floors(first, columns.len()).zip(column_residuals);
+        let places = bounds.column_high.iter_mut().zip(&mut bounds.column_low);
+        for ((high, low), ((nearest, most_opposed), residual)) in places.zip(of_columns) {
+            let margin = margin(residual, row_residual);
+            *high = nearest - margin;
+            *low = -(most_opposed - margin);
         }
     }
 
