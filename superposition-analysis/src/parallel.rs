@@ -127,20 +127,25 @@ pub(crate) fn for_each<I: Send>(
     items: impl ExactSizeIterator<Item = I> + Send,
     work: impl Fn(I) + Sync,
 ) {
+    for_each_with(threads, items, || (), |(), item| work(item));
+}
+
+/// As [`for_each`], with memory of each thread's own.
+pub(crate) fn for_each_with<M: Send, I: Send>(
+    threads: usize,
+    items: impl ExactSizeIterator<Item = I> + Send,
+    new_memory: impl Fn() -> M + Sync,
+    work: impl Fn(&mut M, I) + Sync,
+) {
     let n_items = items.len();
     let items = Mutex::new(items);
-    fold_blocks(
-        threads,
-        n_items,
-        || (),
-        |(), _| {
-            // Released before the work.
-            let next = items.lock().expect("taking an item does not panic").next();
-            if let Some(item) = next {
-                work(item);
-            }
-        },
-    );
+    fold_blocks(threads, n_items, new_memory, |memory, _| {
+        // Released before the work.
+        let next = items.lock().expect("taking an item does not panic").next();
+        if let Some(item) = next {
+            work(memory, item);
+        }
+    });
 }
 
 /// The range of block `block` when `0..n` is cut into blocks of `size`.

@@ -9,7 +9,7 @@ use crate::kernel::{
     byte_range, depth_of_bytes, depth_of_digits, digits_of_panel, dot_words, largest_part,
     lost_of_digits, multiply_bytes, multiply_digits, multiply_words, round_into, scale_of_digits,
 };
-use crate::parallel::for_each;
+use crate::parallel::{for_each, for_each_with};
 
 /// A component of 1 in words: the largest integer of 16 bits.
 ///
@@ -140,25 +140,23 @@ impl Quantized {
             // None for words, whose lines say all.
             (panel, words_of_panels.next().unwrap_or_default())
         });
-        for_each(
-            threads,
-            panels,
-            |(((lines, roundings), features), words)| {
-                if let Precision::Digits { scale } = precision {
-                    roundings.fill(digit_rounding(m, scale));
-                    put_digits(directions, features, scale, lines);
-                    return;
+        let new_memory = || (SliceMemory::default(), vec![0; m]);
+        for_each_with(threads, panels, new_memory, |memory, panel| {
+            let (((lines, roundings), features), words) = panel;
+            let (digits, rounded) = memory;
+            if let Precision::Digits { scale } = precision {
+                roundings.fill(digit_rounding(m, scale));
+                put_digits(directions, features, scale, digits, lines);
+                return;
+            }
+            for (lane, &feature) in features.iter().enumerate() {
+                roundings[lane] = precision.round(directions, feature, rounded);
+                put_components(rounded, precision, lane, lines);
+                if let Some(words) = words.get_mut(lane * m..(lane + 1) * m) {
+                    Precision::Words.round(directions, feature, words);
                 }
-                let mut rounded = vec![0; m];
-                for (lane, &feature) in features.iter().enumerate() {
-                    roundings[lane] = precision.round(directions, feature, &mut rounded);
-                    put_components(&rounded, precision, lane, lines);
-                    if let Some(words) = words.get_mut(lane * m..(lane + 1) * m) {
-                        Precision::Words.round(directions, feature, words);
-                    }
-                }
-            },
-        );
+            }
+        });
         let starts = match precision {
             Precision::Bytes if byte_range().part.is_some() => starts(&lines, depth, threads),
             _ => Vec::new(),
@@ -302,13 +300,13 @@ fn put_digits<T: Real>(
     directions: &Directions<'_, T>,
     features: &[usize],
     scale: f64,
+    memory: &mut SliceMemory,
     lines: &mut [PanelLine],
 ) {
     let units = features
         .iter()
         .map(|&j| (directions.column(j), scale / directions.lengths.of(j)));
-    let (m, memory) = (directions.n_hidden(), &mut SliceMemory::default());
-    digits_of_panel(units, m, memory, lines);
+    digits_of_panel(units, directions.n_hidden(), memory, lines);
 }
 
 /// Puts the components of a direction into its lane of the lines of a panel, the first in the lowest bits of each word.
