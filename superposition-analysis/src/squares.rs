@@ -92,7 +92,7 @@ impl SquareSums {
 
     /// What [`totals`](crate::weighted_frame::totals) wants of its requests: `$\sum_j (r_j\, u_i \cdot u_j)^2$`, for the norms and for ones.
     ///
-    /// With cosines within `$\delta$` a sum is known within `$2 \delta \sqrt{\sum_j r_j^2} \sqrt{\sum_j (r_j \cos)^2} + \delta^2 \sum_j r_j^2$`, by Cauchy and Schwarz, and within the rounding of n integers.
+    /// With cosines within `$\delta$` a sum is known within `$2 \delta \sqrt{\sum_j r_j^2} \sqrt{\sum_j (r_j \cos)^2} + \delta^2 \sum_j r_j^2$`, by Cauchy and Schwarz, and n roundings to [`SQUARE_UNIT`].
     pub(crate) fn forms(self, n_hidden: usize) -> Vec<Forms> {
         let lost = lost_of_cosines(n_hidden, self.precision);
         let n = self.weights.len();
