@@ -264,7 +264,7 @@ pub(crate) struct Forms {
 }
 
 impl Forms {
-    /// For `$F = \sum_j r_j^2 u_j u_j^T$` and every u of those the sum of squares `$\sum_j (r_j\, u \cdot u_j)^2$` that its form is, each known within `lost`, and the weights `r_j^2`.
+    /// For `$F = \sum_j r_j^2 u_j u_j^T$` and every u of those the sum of squares `$\sum_j (r_j\, u \cdot u_j)^2$` that its form is, each known within `lost`, and the weights `$r_j$`.
     pub(crate) fn of_squares(values: Vec<f64>, weights: &[f64], lost: f64) -> Self {
         let terms = values.iter().zip(weights);
         Self {

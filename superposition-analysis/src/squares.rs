@@ -137,7 +137,7 @@ mod tests {
             };
             let (with, without) = (report(Pairs::Compared, 1), report(Pairs::Skipped, 1));
             assert_eq!(with, report(Pairs::Compared, 3));
-            let relative = Tolerance::relative(1e-7);
+            let relative = Tolerance::relative(1e-8);
             let columns = |report: &crate::DictionaryReport| {
                 let rows = report.features.iter();
                 let (d, mean) = rows

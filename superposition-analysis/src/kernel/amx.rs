@@ -31,27 +31,6 @@ pub(super) struct Tiles {
     thread: PhantomData<*const ()>,
 }
 
-/// Loads a digit of the rows.
-macro_rules! row {
-    ($digit:literal) => {
-        concat!("tileloadd tmm6, [{a} + {row} + ", $digit, "*1024]")
-    };
-}
-
-/// Loads a digit of the columns, and adds its product with that of the rows.
-macro_rules! product {
-    ($sum:literal, $digit:literal) => {
-        concat!(
-            "tileloadd tmm7, [{b} + {row} + ",
-            $digit,
-            "*1024]\n",
-            "tdpbssd tmm",
-            $sum,
-            ", tmm6, tmm7"
-        )
-    };
-}
-
 /// Loads a digit of one side into a register.
 macro_rules! digit {
     ($register:literal, $side:literal, $digit:literal) => {
@@ -147,12 +126,12 @@ impl MultiplySlices<6> for Tiles {
     fn multiply_slices(&self, rows: &[[Tile; 6]], columns: &[[Tile; 6]], to: &mut [Sums; 6]) {
         multiply_slices! {
             rows, columns, to, 6, [0, 1, 2, 3, 4, 5], [
-                row!(0), product!(3, 3), product!(2, 2), product!(1, 1), product!(5, 5), product!(4, 4), product!(0, 0),
-                row!(5), product!(5, 0),
-                row!(1), product!(4, 3), product!(3, 2), product!(5, 4), product!(2, 1), product!(1, 0),
-                row!(4), product!(4, 0), product!(5, 1),
-                row!(2), product!(3, 1), product!(2, 0), product!(4, 2), product!(5, 3),
-                row!(3), product!(3, 0), product!(4, 1), product!(5, 2),
+                digit!(6, "a", 0), digit!(7, "b", 3), add!(3, 6, 7), digit!(7, "b", 2), add!(2, 6, 7), digit!(7, "b", 1), add!(1, 6, 7), digit!(7, "b", 5), add!(5, 6, 7), digit!(7, "b", 4), add!(4, 6, 7), digit!(7, "b", 0), add!(0, 6, 7),
+                digit!(6, "a", 5), digit!(7, "b", 0), add!(5, 6, 7),
+                digit!(6, "a", 1), digit!(7, "b", 3), add!(4, 6, 7), digit!(7, "b", 2), add!(3, 6, 7), digit!(7, "b", 4), add!(5, 6, 7), digit!(7, "b", 1), add!(2, 6, 7), digit!(7, "b", 0), add!(1, 6, 7),
+                digit!(6, "a", 4), digit!(7, "b", 0), add!(4, 6, 7), digit!(7, "b", 1), add!(5, 6, 7),
+                digit!(6, "a", 2), digit!(7, "b", 1), add!(3, 6, 7), digit!(7, "b", 0), add!(2, 6, 7), digit!(7, "b", 2), add!(4, 6, 7), digit!(7, "b", 3), add!(5, 6, 7),
+                digit!(6, "a", 3), digit!(7, "b", 0), add!(3, 6, 7), digit!(7, "b", 1), add!(4, 6, 7), digit!(7, "b", 2), add!(5, 6, 7),
             ]
         }
     }
