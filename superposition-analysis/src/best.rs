@@ -4,7 +4,9 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// A cosine and the other feature of its pair.
+use crate::neighbors::{NOBODY, Neighbor, NeighborLists};
+
+/// An oriented cosine and the other feature of its pair.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extreme {
     pub(crate) value: f64,
@@ -106,7 +108,7 @@ pub(crate) struct Best {
 }
 
 /// A place not yet taken.
-pub(crate) const NONE: Extreme = Extreme {
+const NONE: Extreme = Extreme {
     value: f64::NEG_INFINITY,
     index: usize::MAX,
 };
@@ -181,56 +183,18 @@ impl Best {
     }
 
     /// The best, as cosines.
-    pub(crate) fn into_extremes(mut self) -> Extremes {
-        for place in self.places.iter_mut().filter(|e| e.index != NONE.index) {
-            place.value = self.side.oriented(place.value);
-        }
-        Extremes {
-            n: self.members.len(),
-            count: self.count,
-            places: self.places,
-        }
-    }
-}
-
-/// The best others of every feature on one side.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Extremes {
-    n: usize,
-    count: usize,
-    /// As those of [`Best`].
-    places: Vec<Extreme>,
-}
-
-impl Extremes {
-    /// The best first, then the smallest index; fewer than asked for where there are no more others.
-    pub(crate) fn of(&self, own: usize) -> &[Extreme] {
-        let places = &self.places[own * self.count..(own + 1) * self.count];
-        &places[..places.partition_point(|e| e.index != NONE.index)]
-    }
-
-    /// Those of all features in order.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[Extreme]> {
-        (0..self.n).map(|own| self.of(own))
-    }
-
-    /// The same of some of `n` features, in order, by their indices among all; none for the others.
-    pub(crate) fn scattered(mut self, features: &[usize], n: usize) -> Self {
-        if self.n == n {
-            return self;
-        }
-        for place in self.places.iter_mut().filter(|e| e.index != NONE.index) {
-            place.index = features[place.index];
-        }
-        let mut places = vec![NONE; n * self.count];
-        for (own, &feature) in features.iter().enumerate() {
-            let to = &mut places[feature * self.count..(feature + 1) * self.count];
-            to.copy_from_slice(&self.places[own * self.count..(own + 1) * self.count]);
-        }
-        Self {
-            n,
-            count: self.count,
-            places,
-        }
+    pub(crate) fn into_lists(self) -> NeighborLists {
+        let side = self.side;
+        let neighbor = |place: Extreme| {
+            if place == NONE {
+                return NOBODY;
+            }
+            Neighbor {
+                feature: place.index,
+                cosine: side.oriented(place.value),
+            }
+        };
+        let places = self.places.into_iter().map(neighbor).collect();
+        NeighborLists::new(self.members.len(), self.count, places)
     }
 }

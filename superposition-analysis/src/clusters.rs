@@ -59,12 +59,16 @@ impl Clusters {
     /// The counts together.
     #[must_use]
     pub fn summary(&self) -> ClusterSummary {
-        let members = self.members();
+        let mut sizes: Vec<usize> = Vec::new();
+        for &label in self.labels.iter().flatten() {
+            sizes.resize(sizes.len().max(label + 1), 0);
+            sizes[label] += 1;
+        }
         ClusterSummary {
             threshold: self.threshold,
-            count: members.len(),
-            multi: members.iter().filter(|m| m.len() >= 2).count(),
-            largest: members.iter().map(Vec::len).max().unwrap_or(0),
+            count: sizes.len(),
+            multi: sizes.iter().filter(|&&size| size >= 2).count(),
+            largest: sizes.into_iter().max().unwrap_or(0),
         }
     }
 }

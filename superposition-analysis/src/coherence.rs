@@ -1,8 +1,8 @@
 //! The extreme cosines of a dictionary.
 
 use crate::Real;
-use crate::best::Extremes;
 use crate::directions::Directions;
+use crate::neighbors::{NeighborLists, Neighbors};
 use crate::pairs::{PairSearch, Pairs, visit_pairs};
 use faer::MatRef;
 
@@ -20,9 +20,8 @@ pub struct PairCosine {
 
 /// The pass over the pairs of the represented features, reported by the indices of the whole dictionary.
 pub(crate) struct RepresentedPairs {
-    /// None for a feature that is not represented or has no partner.
-    pub(crate) nearest: Extremes,
-    pub(crate) most_opposed: Extremes,
+    /// None of a feature that is not represented or has no partner.
+    pub(crate) neighbors: Neighbors,
     /// By feature; 0 for a feature that is not represented.
     pub(crate) degrees: Vec<usize>,
     /// By feature; `None` for a feature that is not represented.
@@ -58,8 +57,10 @@ impl RepresentedPairs {
         });
         Self {
             // The order of the features is kept, so "smallest index" means the same before and after.
-            nearest: found.nearest.scattered(represented, n),
-            most_opposed: found.most_opposed.scattered(represented, n),
+            neighbors: Neighbors {
+                nearest: found.neighbors.nearest.scattered(represented, n),
+                most_opposed: found.neighbors.most_opposed.scattered(represented, n),
+            },
             degrees,
             clusters: labels,
             edges: edges.collect(),
@@ -79,19 +80,19 @@ impl RepresentedPairs {
     }
 
     pub(crate) fn max_cosine(&self) -> Option<PairCosine> {
-        largest(&self.nearest, |value| value)
+        largest(&self.neighbors.nearest, |value| value)
     }
 
     pub(crate) fn min_cosine(&self) -> Option<PairCosine> {
-        largest(&self.most_opposed, |value| -value).map(|pair| PairCosine {
+        largest(&self.neighbors.most_opposed, |value| -value).map(|pair| PairCosine {
             value: -pair.value,
             ..pair
         })
     }
 
     pub(crate) fn coherence(&self) -> Option<PairCosine> {
-        let nearest = largest(&self.nearest, f64::abs);
-        let most_opposed = largest(&self.most_opposed, f64::abs);
+        let nearest = largest(&self.neighbors.nearest, f64::abs);
+        let most_opposed = largest(&self.neighbors.most_opposed, f64::abs);
         match (nearest, most_opposed) {
             (Some(a), Some(b)) if b.value > a.value => Some(b),
             (Some(a), Some(b)) if b.value == a.value && (b.i, b.j) < (a.i, a.j) => Some(b),
@@ -102,14 +103,14 @@ impl RepresentedPairs {
 
 /// The pair whose measured cosine is largest; of equal ones the first in lexicographic order.
 ///
-/// Every pair is among the extremes of both of its members, and equal to the bit in both, so the first feature in order that reaches the maximum is the smaller index of the pair.
-fn largest(extremes: &Extremes, measure: impl Fn(f64) -> f64) -> Option<PairCosine> {
+/// Every pair is among the neighbours of both of its members, and equal to the bit in both, so the first feature in order that reaches the maximum is the smaller index of the pair.
+fn largest(lists: &NeighborLists, measure: impl Fn(f64) -> f64) -> Option<PairCosine> {
     let mut best: Option<PairCosine> = None;
-    for (i, extreme) in extremes.iter().enumerate() {
-        if let Some(extreme) = extreme.first() {
-            let value = measure(extreme.value);
+    for (i, list) in lists.iter().enumerate() {
+        if let Some(other) = list.first() {
+            let value = measure(other.cosine);
             if best.is_none_or(|best| value > best.value) {
-                let j = extreme.index;
+                let j = other.feature;
                 best = Some(PairCosine {
                     value,
                     i: i.min(j),

@@ -75,7 +75,7 @@ pub use interference::{
 };
 pub use layer::{Features, LayerSummary, layer_summary};
 pub use leverage::{leverage, leverage_into, rank};
-pub use neighbors::{Neighbor, Neighbors, edges, neighbors};
+pub use neighbors::{Neighbor, NeighborLists, Neighbors, edges, neighbors};
 pub use neurons::{AsymmetricMotif, NeuronOptions, Neurons, neurons};
 pub use null::{
     Effect, FeatureNull, IsotropicCosine, NullBaselines, NullComparison, NullDistribution,

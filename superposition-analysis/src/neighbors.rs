@@ -1,7 +1,6 @@
 //! The features nearest and most opposed to each one, and the pairs that interfere.
 
 use crate::Real;
-use crate::best::Extreme;
 use crate::coherence::{PairCosine, RepresentedPairs};
 use crate::directions::Directions;
 use crate::pairs::PairSearch;
@@ -17,31 +16,122 @@ pub struct Neighbor {
     pub cosine: f64,
 }
 
-/// The neighbours of one feature on both sides.
+/// For every feature a list of others, the best first.
+///
+/// ```
+/// use superposition_analysis::{from_columns, neighbors};
+/// let w = from_columns(&[1.0, 0.0, 0.6, 0.8, -1.0, 0.0], 2, 3);
+/// let nearest = neighbors(w, 2, 1).nearest;
+/// assert_eq!(nearest.of(1)[1].feature, 2);
+/// let firsts: Vec<usize> = nearest.iter().map(|list| list[0].feature).collect();
+/// assert_eq!(firsts, [1, 0, 1]);
+/// ```
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(from = "Vec<Vec<Neighbor>>", into = "Vec<Vec<Neighbor>>")
+)]
+pub struct NeighborLists {
+    n_features: usize,
+    /// The places of a list.
+    count: usize,
+    /// `count` a feature, [`NOBODY`] in those that are not taken.
+    places: Vec<Neighbor>,
+}
+
+/// In a place that is not taken.
+pub(crate) const NOBODY: Neighbor = Neighbor {
+    feature: usize::MAX,
+    cosine: 0.0,
+};
+
+impl NeighborLists {
+    /// Of features with `count` places each, [`NOBODY`] in the last ones of a list where there are fewer others.
+    pub(crate) fn new(n_features: usize, count: usize, places: Vec<Neighbor>) -> Self {
+        assert!(places.len() == n_features * count);
+        Self {
+            n_features,
+            count,
+            places,
+        }
+    }
+
+    /// The list of a feature: as many others as were asked for, or all where there are fewer.
+    ///
+    /// # Panics
+    /// If there is no such feature.
+    #[must_use]
+    #[track_caller]
+    pub fn of(&self, feature: usize) -> &[Neighbor] {
+        assert!(
+            feature < self.n_features,
+            "feature {feature} of {}",
+            self.n_features
+        );
+        let places = &self.places[feature * self.count..(feature + 1) * self.count];
+        &places[..places.partition_point(|other| other.feature != NOBODY.feature)]
+    }
+
+    /// The lists of all features, in order.
+    #[must_use]
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &[Neighbor]> + Clone {
+        (0..self.n_features).map(|feature| self.of(feature))
+    }
+
+    /// The lists of some of `n` features, in order, by their indices among all; empty ones for the others.
+    pub(crate) fn scattered(mut self, features: &[usize], n: usize) -> Self {
+        if self.n_features == n {
+            return self;
+        }
+        let taken = |place: &&mut Neighbor| place.feature != NOBODY.feature;
+        for place in self.places.iter_mut().filter(taken) {
+            place.feature = features[place.feature];
+        }
+        let mut places = vec![NOBODY; n * self.count];
+        for (own, &feature) in features.iter().enumerate() {
+            let to = &mut places[feature * self.count..(feature + 1) * self.count];
+            to.copy_from_slice(&self.places[own * self.count..(own + 1) * self.count]);
+        }
+        Self::new(n, self.count, places)
+    }
+}
+
+/// Whatever was asked for, equal lists are equal.
+impl PartialEq for NeighborLists {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<Vec<Vec<Neighbor>>> for NeighborLists {
+    fn from(lists: Vec<Vec<Neighbor>>) -> Self {
+        let count = lists.iter().map(Vec::len).max().unwrap_or(0);
+        let mut places = vec![NOBODY; lists.len() * count];
+        for (places, list) in places.chunks_mut(count.max(1)).zip(&lists) {
+            places[..list.len()].copy_from_slice(list);
+        }
+        Self::new(lists.len(), count, places)
+    }
+}
+
+#[cfg(feature = "serde")]
+impl From<NeighborLists> for Vec<Vec<Neighbor>> {
+    fn from(lists: NeighborLists) -> Self {
+        lists.iter().map(<[Neighbor]>::to_vec).collect()
+    }
+}
+
+/// The neighbours of all features on both sides.
 #[derive(Debug, Clone, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 #[non_exhaustive]
 pub struct Neighbors {
     /// Those with the largest cosines, the largest first, the smallest index first among equals.
-    pub nearest: Vec<Neighbor>,
+    pub nearest: NeighborLists,
     /// Those with the smallest cosines, the smallest first, the smallest index first among equals.
-    pub most_opposed: Vec<Neighbor>,
-}
-
-impl Neighbors {
-    pub(crate) fn of(pairs: &RepresentedPairs, feature: usize) -> Self {
-        let list = |extremes: &[Extreme]| {
-            let neighbor = |e: &Extreme| Neighbor {
-                feature: e.index,
-                cosine: e.value,
-            };
-            extremes.iter().map(neighbor).collect()
-        };
-        Self {
-            nearest: list(pairs.nearest.of(feature)),
-            most_opposed: list(pairs.most_opposed.of(feature)),
-        }
-    }
+    pub most_opposed: NeighborLists,
 }
 
 /// For every feature of the m x n matrix W the `count` others with the largest cosines and the `count` with the smallest.
@@ -56,21 +146,20 @@ impl Neighbors {
 /// ```
 /// use superposition_analysis::{Neighbor, from_columns, neighbors};
 /// let w = from_columns(&[1.0, 0.0, 0.6, 0.8, -1.0, 0.0], 2, 3);
-/// let first = &neighbors(w, 1, 1)[0];
-/// assert_eq!(first.nearest, [Neighbor { feature: 1, cosine: 0.6 }]);
-/// assert_eq!(first.most_opposed, [Neighbor { feature: 2, cosine: -1.0 }]);
+/// let found = neighbors(w, 1, 1);
+/// assert_eq!(found.nearest.of(0), [Neighbor { feature: 1, cosine: 0.6 }]);
+/// assert_eq!(found.most_opposed.of(0), [Neighbor { feature: 2, cosine: -1.0 }]);
 /// ```
 #[must_use]
 #[track_caller]
-pub fn neighbors<T: Real>(w: MatRef<'_, T>, count: usize, threads: usize) -> Vec<Neighbors> {
+pub fn neighbors<T: Real>(w: MatRef<'_, T>, count: usize, threads: usize) -> Neighbors {
     let search = PairSearch {
         neighbors: count,
         threshold: None,
         list_edges: false,
         threads,
     };
-    let pairs = found(w, search);
-    (0..w.ncols()).map(|i| Neighbors::of(&pairs, i)).collect()
+    found(w, search).neighbors
 }
 
 /// The pairs of features with `$\cos^2(W_i, W_j) >$ threshold`, i < j, in lexicographic order, with their cosines: the edges of the graph whose components are the [`clusters`](crate::clusters).
@@ -104,4 +193,25 @@ fn found<T: Real>(w: MatRef<'_, T>, search: PairSearch) -> RepresentedPairs {
     let directions = Directions::new(w, search.threads);
     let represented = directions.lengths.represented(0.0);
     RepresentedPairs::new(&directions, &represented, search)
+}
+
+#[cfg(all(test, feature = "serde"))]
+mod tests {
+    use super::*;
+    use crate::from_columns;
+
+    /// As lists of lists, the empty one of a zero feature too.
+    #[test]
+    fn lists_survive_serialization() {
+        let w = from_columns(&[1.0, 0.0, 0.0, 0.0, 0.6, 0.8, -1.0, 0.0], 2, 4);
+        let found = neighbors(w, 5, 1);
+        let text = serde_json::to_string(&found.most_opposed).unwrap();
+        assert!(
+            text.starts_with(r#"[[{"feature":3,"cosine":-1.0},{"feature":2,"cosine":0.6}],[],"#)
+        );
+        let back: NeighborLists = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, found.most_opposed);
+        assert_ne!(back, found.nearest);
+        assert_eq!(back.of(3).len(), 2);
+    }
 }

@@ -17,11 +17,12 @@ use std::ops::{ControlFlow, Range};
 
 use crate::Real;
 use crate::band::Band;
-use crate::best::{Best, Extremes, Members, Side};
+use crate::best::{Best, Members, Side};
 
 use crate::coherence::PairCosine;
 use crate::directions::Directions;
 use crate::kernel::SIDE;
+use crate::neighbors::Neighbors;
 use crate::parallel::{block_range, fold_blocks_observed};
 use crate::quantized::{Precision, closer_margin};
 use crate::squares::SquareSums;
@@ -49,10 +50,7 @@ pub(crate) struct PairSearch {
 
 /// What the pass finds. Features are numbered within those that were looked at.
 pub(crate) struct Pairs {
-    /// The largest cosines.
-    pub(crate) nearest: Extremes,
-    /// The smallest cosines.
-    pub(crate) most_opposed: Extremes,
+    pub(crate) neighbors: Neighbors,
     /// The number of edges of every feature.
     pub(crate) degrees: Vec<usize>,
     /// Clusters of the graph; all singletons without a threshold.
@@ -206,8 +204,10 @@ impl PairsSoFar {
         let mut edges = self.graph.edges;
         edges.sort_unstable_by_key(|edge| (edge.i, edge.j));
         Pairs {
-            nearest: self.nearest.into_extremes(),
-            most_opposed: self.most_opposed.into_extremes(),
+            neighbors: Neighbors {
+                nearest: self.nearest.into_lists(),
+                most_opposed: self.most_opposed.into_lists(),
+            },
             degrees: self.graph.degrees,
             clusters: self.graph.clusters,
             edges,

@@ -262,9 +262,9 @@ pub struct DictionaryReport {
     /// A row for every feature, in order.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub features: Vec<FeatureRow>,
-    /// The nearest and the most opposed features of every one, as many as the options say; empty if pairs were not compared.
+    /// The nearest and the most opposed features of every one, as many as the options say; no lists if pairs were not compared.
     #[cfg_attr(feature = "serde", serde(skip))]
-    pub neighbors: Vec<Neighbors>,
+    pub neighbors: Neighbors,
     /// The pairs of represented features with cos^2 above the threshold of the clusters, i < j, in lexicographic order, if they were to be listed.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub edges: Vec<PairCosine>,
@@ -444,7 +444,7 @@ pub(crate) fn report(
     m: usize,
     represented: &[usize],
     sums: Sums,
-    mut pairs: Option<RepresentedPairs>,
+    found: Option<RepresentedPairs>,
     options: &AnalysisOptions,
 ) -> DictionaryReport {
     let n = lengths.n_features();
@@ -453,8 +453,7 @@ pub(crate) fn report(
         potential,
         interference,
     } = sums;
-    let edges = pairs.as_mut().map(|pairs| std::mem::take(&mut pairs.edges));
-    let pairs = pairs.as_ref();
+    let pairs = found.as_ref();
     let clusters = pairs.map(|pairs| Clusters {
         threshold: options.cluster_threshold,
         labels: pairs.clusters.clone(),
@@ -462,32 +461,45 @@ pub(crate) fn report(
     let mean_degree = pairs
         .filter(|_| !represented.is_empty())
         .map(|pairs| pairs.degrees.iter().sum::<usize>() as f64 / represented.len() as f64);
-    let neighbors = match pairs {
-        Some(pairs) if options.neighbors > 0 => (0..n).map(|i| Neighbors::of(pairs, i)).collect(),
-        _ => Vec::new(),
-    };
     let frobenius_sq: f64 = lengths.relative.iter().map(|r| r * r).sum();
 
-    let features = (0..n)
-        .map(|i| {
-            let nearest = pairs.and_then(|pairs| pairs.nearest.of(i).first());
-            let most_opposed = pairs.and_then(|pairs| pairs.most_opposed.of(i).first());
-            let cluster = pairs.and_then(|pairs| pairs.clusters[i]);
-            FeatureRow {
-                feature: i,
-                norm: lengths.norms[i],
-                dimensionality: dimensionality[i],
-                mean_interference: interference.by_feature[i],
-                max_cosine: nearest.map(|e| e.value),
-                nearest: nearest.map(|e| e.index),
-                min_cosine: most_opposed.map(|e| e.value),
-                most_opposed: most_opposed.map(|e| e.index),
-                // Only a represented feature is in a cluster.
-                degree: cluster.and(pairs).map(|pairs| pairs.degrees[i]),
-                cluster,
-            }
+    let mut features: Vec<FeatureRow> = (0..n)
+        .map(|i| FeatureRow {
+            feature: i,
+            norm: lengths.norms[i],
+            dimensionality: dimensionality[i],
+            mean_interference: interference.by_feature[i],
+            max_cosine: None,
+            nearest: None,
+            min_cosine: None,
+            most_opposed: None,
+            degree: None,
+            cluster: None,
         })
         .collect();
+    if let Some(pairs) = pairs {
+        for (i, row) in features.iter_mut().enumerate() {
+            if let Some(nearest) = pairs.neighbors.nearest.of(i).first() {
+                row.max_cosine = Some(nearest.cosine);
+                row.nearest = Some(nearest.feature);
+            }
+            if let Some(most_opposed) = pairs.neighbors.most_opposed.of(i).first() {
+                row.min_cosine = Some(most_opposed.cosine);
+                row.most_opposed = Some(most_opposed.feature);
+            }
+            row.cluster = pairs.clusters[i];
+            // Only a represented feature is in a cluster.
+            row.degree = row.cluster.map(|_| pairs.degrees[i]);
+        }
+    }
+    let coherence = pairs.and_then(RepresentedPairs::coherence);
+    let max_cosine = pairs.and_then(RepresentedPairs::max_cosine);
+    let min_cosine = pairs.and_then(RepresentedPairs::min_cosine);
+    let (mut neighbors, edges) =
+        found.map_or_else(Default::default, |found| (found.neighbors, found.edges));
+    if options.neighbors == 0 {
+        neighbors = Neighbors::default();
+    }
 
     DictionaryReport {
         n_features: n,
@@ -507,9 +519,9 @@ pub(crate) fn report(
         mean_interference_all: interference.all,
         mean_interference_chance: 1.0 / m as f64,
         mean_interference_tight: mean_interference_tight(represented.len(), m),
-        coherence: pairs.and_then(RepresentedPairs::coherence),
-        max_cosine: pairs.and_then(RepresentedPairs::max_cosine),
-        min_cosine: pairs.and_then(RepresentedPairs::min_cosine),
+        coherence,
+        max_cosine,
+        min_cosine,
         welch_bound: welch_bound(represented.len(), m),
         frame_potential: lengths.rescale(potential, 4),
         tightness: tightness_of(lengths, m, potential),
@@ -517,7 +529,7 @@ pub(crate) fn report(
         clusters: clusters.map(|clusters| clusters.summary()),
         features,
         neighbors,
-        edges: edges.unwrap_or_default(),
+        edges,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use superposition_analysis::{DictionaryReport, FeatureRow, Neighbor};
+use superposition_analysis::{DictionaryReport, FeatureRow, Neighbor, NeighborLists};
 use superposition_io::{ArrayToWrite, ArrayValues, Overwrite, write_atomic, write_npz};
 
 use crate::LabError;
@@ -252,25 +252,17 @@ pub fn geometry_table(geometry: &DictionaryReport) -> FeatureTable {
     table.push("degree", indices(|row| row.degree));
     table.push("cluster", indices(|row| row.cluster));
     let both = &geometry.neighbors;
-    push_further(&mut table, "nearest", both.iter().map(|b| &b.nearest));
-    push_further(
-        &mut table,
-        "most_opposed",
-        both.iter().map(|b| &b.most_opposed),
-    );
+    push_further(&mut table, "nearest", &both.nearest);
+    push_further(&mut table, "most_opposed", &both.most_opposed);
     table
 }
 
 /// The neighbours of one side from the second on.
-fn push_further<'a>(
-    table: &mut FeatureTable,
-    name: &str,
-    lists: impl Iterator<Item = &'a Vec<Neighbor>> + Clone,
-) {
-    let most = lists.clone().map(Vec::len).max();
+fn push_further(table: &mut FeatureTable, name: &str, lists: &NeighborLists) {
+    let most = lists.iter().map(<[Neighbor]>::len).max();
     for k in 1..most.unwrap_or(0) {
         let place = k + 1;
-        let kth = || lists.clone().map(|list| list.get(k));
+        let kth = || lists.iter().map(|list| list.get(k));
         let features = kth().map(|found| Some(found?.feature)).collect();
         table.push(format!("{name}_{place}"), ColumnValues::Index(features));
         let cosines = kth().map(|found| Some(found?.cosine)).collect();

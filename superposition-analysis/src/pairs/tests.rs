@@ -1,12 +1,12 @@
 use super::*;
-use crate::best::Extreme;
+use crate::neighbors::Neighbor;
 use faer::{Mat, MatRef};
 use proptest::prelude::*;
 use superposition_testkit::{geometry, strategy};
 
 struct Naive {
-    nearest: Vec<Vec<Extreme>>,
-    most_opposed: Vec<Vec<Extreme>>,
+    nearest: Vec<Vec<Neighbor>>,
+    most_opposed: Vec<Vec<Neighbor>>,
     degrees: Vec<usize>,
     clusters: UnionFind,
     edges: Vec<PairCosine>,
@@ -17,15 +17,15 @@ fn naive(directions: &Directions<'_, f64>, features: &[usize], search: PairSearc
     let n = features.len();
     let cosine = |i: usize, j: usize| directions.cosine(features[i], directions, features[j]);
     let best = |i: usize, sign: f64| {
-        let mut all: Vec<Extreme> = (0..n)
+        let mut all: Vec<Neighbor> = (0..n)
             .filter(|&j| j != i && !cosine(i, j).is_nan())
-            .map(|j| Extreme {
-                value: cosine(i, j),
-                index: j,
+            .map(|j| Neighbor {
+                feature: j,
+                cosine: cosine(i, j),
             })
             .collect();
         // A stable sort keeps the order of the index among equals.
-        all.sort_by(|a, b| (sign * b.value).total_cmp(&(sign * a.value)));
+        all.sort_by(|a, b| (sign * b.cosine).total_cmp(&(sign * a.cosine)));
         all.truncate(search.neighbors);
         all
     };
@@ -64,8 +64,14 @@ fn assert_naive(w: MatRef<'_, f64>, search: PairSearch) {
     {
         let found = visit_pairs_in(precision, &directions, &features, search, None);
         // Zeros of either sign are equal here, and only there do bits differ.
-        assert!(found.nearest.iter().eq(&expected.nearest));
-        assert!(found.most_opposed.iter().eq(&expected.most_opposed));
+        assert!(found.neighbors.nearest.iter().eq(&expected.nearest));
+        assert!(
+            found
+                .neighbors
+                .most_opposed
+                .iter()
+                .eq(&expected.most_opposed)
+        );
         assert_eq!(found.degrees, expected.degrees);
         assert_eq!(found.clusters.labels(), labels);
         assert_eq!(found.edges, expected.edges);
