@@ -10,7 +10,36 @@ use crate::neighbors::{NOBODY, Neighbor, NeighborLists};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Extreme {
     pub(crate) value: f64,
-    pub(crate) index: usize,
+    /// How far off the value may be: 0 for one that is exact.
+    margin: f32,
+    index: u32,
+}
+
+impl Extreme {
+    pub(crate) fn exact(value: f64, index: usize) -> Self {
+        Self {
+            value,
+            margin: 0.0,
+            index: index as u32,
+        }
+    }
+
+    fn estimate(value: f32, margin: f32, index: usize) -> Self {
+        Self {
+            margin,
+            ..Self::exact(f64::from(value), index)
+        }
+    }
+
+    pub(crate) fn index(&self) -> usize {
+        self.index as usize
+    }
+
+    /// The least that the value may be, and the largest.
+    fn range(&self) -> (f64, f64) {
+        let margin = f64::from(self.margin);
+        (self.value - margin, self.value + margin)
+    }
 }
 
 /// Whether the largest or the smallest cosines are wanted: the smallest are the largest of the negated ones.
@@ -110,11 +139,13 @@ pub(crate) struct Best {
 /// A place not yet taken.
 const NONE: Extreme = Extreme {
     value: f64::NEG_INFINITY,
-    index: usize::MAX,
+    margin: 0.0,
+    index: u32::MAX,
 };
 
 impl Best {
     pub(crate) fn new(side: Side, n: usize, count: usize) -> Self {
+        assert!(n <= u32::MAX as usize, "{n} features; at most {}", u32::MAX);
         // With no place every cosine is below the floor.
         let floor = if count == 0 {
             f32::INFINITY
@@ -155,6 +186,52 @@ impl Best {
         &self.places[own * self.count..(own + 1) * self.count]
     }
 
+    /// Lets an estimate take the only place of feature `own` if it is certain to be better, and tells whether it did.
+    ///
+    /// What is in the place is to be [`replace`](Self::replace)d by the exact value before anything is compared with it.
+    pub(crate) fn take_estimate(
+        &mut self,
+        own: usize,
+        (value, margin): (f32, f32),
+        index: usize,
+    ) -> bool {
+        let estimate = Extreme::estimate(value, margin, index);
+        let is_better = self.count == 1 && self.places[own].range().1 < estimate.range().0;
+        if is_better {
+            self.replace(own, estimate);
+        }
+        is_better
+    }
+
+    /// The estimate in the only place of feature `own`.
+    pub(crate) fn estimate(&self, own: usize) -> Option<Extreme> {
+        let first = self.of(own).first();
+        first.copied().filter(|extreme| extreme.margin != 0.0)
+    }
+
+    /// Whether another thread has found better than what an estimate of feature `own` may be.
+    pub(crate) fn is_outdone(&self, own: usize, estimate: &Extreme) -> bool {
+        estimate.range().1 < f64::from(self.floor(own))
+    }
+
+    /// How many features there are.
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Leaves the only place of feature `own` to what others found.
+    pub(crate) fn clear(&mut self, own: usize) {
+        self.places[own] = NONE;
+    }
+
+    /// Puts something else into the only place of feature `own`.
+    pub(crate) fn replace(&mut self, own: usize, extreme: Extreme) {
+        self.places[own] = extreme;
+        let number = self.members.number(own);
+        let (least, _) = extreme.range();
+        self.floors.raise(number, (least as f32).next_down());
+    }
+
     /// Takes `other` in if it belongs to the best of feature `own`.
     pub(crate) fn improve(&mut self, own: usize, other: Extreme) {
         let places = &mut self.places[own * self.count..(own + 1) * self.count];
@@ -176,7 +253,7 @@ impl Best {
     /// Takes in what was found for some of the features.
     pub(crate) fn absorb(&mut self, cut: &Self) {
         for (place, own) in cut.members.numbers().enumerate() {
-            for &extreme in cut.of(place).iter().filter(|e| e.index != NONE.index) {
+            for &extreme in cut.of(place).iter().filter(|&&e| e != NONE) {
                 self.improve(own, extreme);
             }
         }
@@ -190,7 +267,7 @@ impl Best {
                 return NOBODY;
             }
             Neighbor {
-                feature: place.index,
+                feature: place.index(),
                 cosine: side.oriented(place.value),
             }
         };

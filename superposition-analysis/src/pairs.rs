@@ -132,6 +132,7 @@ impl PairsSoFar {
             is_one_band,
             edge: self.edge,
             list_edges: self.search.list_edges,
+            is_close: rows.1.quantized.precision != Precision::Bytes,
             closer_margin: closer_margin(rows.0.n_hidden()),
         };
         let (n_rows, n_columns) = (rows.1.len(), columns.1.len());
@@ -177,7 +178,8 @@ impl PairsSoFar {
             }
         };
         let threads = self.search.threads;
-        let states = fold_blocks_observed(threads, blocks.len(), new_state, work, observe)?;
+        let finish = |found: &mut Found| pass.decide_all(found);
+        let states = fold_blocks_observed(threads, blocks.len(), new_state, work, finish, observe)?;
         for found in states {
             self.absorb(found, &members);
         }

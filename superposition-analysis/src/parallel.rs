@@ -16,17 +16,18 @@ pub(crate) fn fold_blocks<S: Send>(
     work: impl Fn(&mut S, usize) + Sync,
 ) -> Vec<S> {
     let go_on = |_, _| ControlFlow::<Infallible>::Continue(());
-    match fold_blocks_observed(threads, n_blocks, new_state, work, go_on) {
+    match fold_blocks_observed(threads, n_blocks, new_state, work, |_| (), go_on) {
         ControlFlow::Continue(states) => states,
     }
 }
 
-/// As [`fold_blocks`]; after each of its own blocks the calling thread tells `observe` how many of how many have been begun, and all threads stop after their present one where it breaks.
+/// As [`fold_blocks`], and each thread calls `finish(state)` when there are no more blocks; after each of its own blocks the calling thread tells `observe` how many of how many have been begun, and all threads stop after their present one where it breaks.
 pub(crate) fn fold_blocks_observed<S: Send, B>(
     threads: usize,
     n_blocks: usize,
     new_state: impl Fn() -> S + Sync,
     work: impl Fn(&mut S, usize) + Sync,
+    finish: impl Fn(&mut S) + Sync,
     mut observe: impl FnMut(usize, usize) -> ControlFlow<B>,
 ) -> ControlFlow<B, Vec<S>> {
     let next = AtomicUsize::new(0);
@@ -41,6 +42,7 @@ pub(crate) fn fold_blocks_observed<S: Send, B>(
     let run = || {
         let mut state = new_state();
         while one_block(&mut state) {}
+        finish(&mut state);
         state
     };
     let mut run_observed = || {
@@ -53,6 +55,7 @@ pub(crate) fn fold_blocks_observed<S: Send, B>(
                 return ControlFlow::Break(value);
             }
         }
+        finish(&mut state);
         ControlFlow::Continue(state)
     };
     let threads = threads.min(n_blocks);

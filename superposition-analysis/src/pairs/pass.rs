@@ -22,6 +22,8 @@ pub(super) struct Pass<'a, T> {
     pub(super) is_one_band: bool,
     pub(super) edge: Option<EdgeRule>,
     pub(super) list_edges: bool,
+    /// Whether tiles know cosines as well as anything but the dot products.
+    pub(super) is_close: bool,
     /// Of [`Quantized::closer`](crate::quantized::Quantized::closer).
     pub(super) closer_margin: f32,
 }
@@ -321,6 +323,12 @@ impl<T: Real> Pass<'_, T> {
             floor = floor.max(highest.fold(f32::NEG_INFINITY, f32::max) - 2.0 * margin);
         }
         candidates.extend(others.filter(|&(cosine, _)| cosine >= floor));
+        if let (true, &[(cosine, other)]) = (self.is_close, &candidates[..]) {
+            let index = self.others(own.0).first + other;
+            if best.take_estimate(place, (cosine, margin), index) {
+                return;
+            }
+        }
         // The best few first: they raise the floor, and little is left to be sorted.
         let by_promise =
             |a: &(f32, usize), b: &(f32, usize)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
@@ -343,31 +351,63 @@ impl<T: Real> Pass<'_, T> {
         candidates: &[(f32, usize)],
     ) {
         let place = self.place(own.0, own.1);
-        let others = match own.0 {
-            Axis::Row => self.columns.1,
-            Axis::Column => self.rows.1,
-        };
+        let others = self.others(own.0);
         for &(cosine, other) in candidates {
             if cosine < best.floor(place) - margin {
                 // The rest promise less.
                 break;
             }
+            if let Some(estimate) = best.estimate(place) {
+                self.decide(best, place, &estimate);
+            }
             // Copies of one direction, of which a dictionary may hold thousands, are equal without a dot product.
             let copy = best
                 .of(place)
                 .iter()
-                .find(|known| others.is_copy(known.index, other));
-            let (row, column) = match own {
-                (Axis::Row, i) => (i, other),
-                (Axis::Column, j) => (other, j),
-            };
+                .find(|known| others.is_copy(known.index(), other));
+            let (row, column) = pair(own, other);
             let value = match copy {
                 Some(known) => known.value,
                 None if self.falls_short(best, place, row, column) => continue,
                 None => best.side.oriented(self.cosine(row, column)),
             };
             let index = others.first + other;
-            best.improve(place, Extreme { value, index });
+            best.improve(place, Extreme::exact(value, index));
+        }
+    }
+
+    /// Decides all estimates that may still be the best.
+    pub(super) fn decide_all(&self, found: &mut Found) {
+        for best in [&mut found.nearest, &mut found.most_opposed] {
+            for place in 0..best.len() {
+                if let Some(estimate) = best.estimate(place) {
+                    if best.is_outdone(place, &estimate) {
+                        best.clear(place);
+                    } else {
+                        self.decide(best, place, &estimate);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Puts the exact value into the place of an estimate.
+    fn decide(&self, best: &mut Best, place: usize, estimate: &Extreme) {
+        let own = match place.checked_sub(self.rows.1.len()) {
+            Some(column) if !self.is_one_band => (Axis::Column, column),
+            _ => (Axis::Row, place),
+        };
+        let other = estimate.index() - self.others(own.0).first;
+        let (row, column) = pair(own, other);
+        let value = best.side.oriented(self.cosine(row, column));
+        best.replace(place, Extreme::exact(value, estimate.index()));
+    }
+
+    /// The features that those of one side are compared with.
+    fn others(&self, axis: Axis) -> &Band {
+        match axis {
+            Axis::Row => self.columns.1,
+            Axis::Column => self.rows.1,
         }
     }
 
@@ -415,6 +455,14 @@ impl<T: Real> Pass<'_, T> {
                 });
             }
         }
+    }
+}
+
+/// The row and the column of a feature of one side and one of the other.
+fn pair(own: (Axis, usize), other: usize) -> (usize, usize) {
+    match own {
+        (Axis::Row, i) => (i, other),
+        (Axis::Column, j) => (other, j),
     }
 }
 
