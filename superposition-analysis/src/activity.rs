@@ -1,6 +1,7 @@
 //! Interference weighted by how often features are active together.
 
 use crate::directions::Directions;
+use crate::kernel::ThreadPool;
 use crate::parallel::{block_range, map_blocks};
 use crate::report::checked_directions;
 use crate::weighted_frame::{Request, off_diagonal_sums};
@@ -228,7 +229,8 @@ pub fn activity_interference<T: Real>(
         given == n,
         "activity of {given} features for {n}: there must be as many of each"
     );
-    let directions = checked_directions(w, options)?;
+    let pool = options.pool()?;
+    let directions = checked_directions(w, &pool)?;
     let mut represented = vec![false; n];
     for i in directions.lengths.represented(options.min_norm) {
         represented[i] = true;
@@ -241,7 +243,7 @@ pub fn activity_interference<T: Real>(
                 .map(|&r| f64::from(u8::from(r)))
                 .collect(),
             PairWeighting::Unweighted,
-            options.threads,
+            &pool,
         )),
         Activity::Rates(rates) => {
             check_rates(rates)?;
@@ -250,14 +252,14 @@ pub fn activity_interference<T: Real>(
                 &directions,
                 rates.map(|(&p, &r)| if r { p } else { 0.0 }).collect(),
                 PairWeighting::Rates,
-                options.threads,
+                &pool,
             ))
         }
         Activity::Samples(sets) if sets.n_samples() == 0 => Err(AnalysisError::TooFewSamples {
             n_samples: 0,
             needed: 1,
         }),
-        Activity::Samples(sets) => Ok(counted(&directions, sets, &represented, options.threads)),
+        Activity::Samples(sets) => Ok(counted(&directions, sets, &represented, &pool)),
     }
 }
 
@@ -276,10 +278,10 @@ fn independent<T: Real>(
     directions: &Directions<'_, T>,
     rates: Vec<f64>,
     weighting: PairWeighting,
-    threads: usize,
+    pool: &ThreadPool,
 ) -> ActivityInterference {
     let roots: Vec<f64> = rates.iter().map(|p| p.sqrt()).collect();
-    let sums = off_diagonal_sums(directions, Request::of(&roots), threads);
+    let sums = off_diagonal_sums(directions, Request::of(&roots), pool);
     by_rates(sums, &rates, weighting)
 }
 
@@ -310,7 +312,7 @@ fn counted<T: Real>(
     directions: &Directions<'_, T>,
     sets: &ActiveSets,
     represented: &[bool],
-    threads: usize,
+    pool: &ThreadPool,
 ) -> ActivityInterference {
     let active = |sample: usize| -> Vec<usize> {
         let features = sets.sample(sample).iter().copied();
@@ -322,7 +324,7 @@ fn counted<T: Real>(
     let round = SAMPLE_BLOCK * BLOCKS_AT_ONCE;
     for start in (0..sets.n_samples()).step_by(round) {
         let end = sets.n_samples().min(start + round);
-        let blocks = map_blocks(threads, (end - start).div_ceil(SAMPLE_BLOCK), |block| {
+        let blocks = map_blocks(pool, (end - start).div_ceil(SAMPLE_BLOCK), |block| {
             block_range(block, SAMPLE_BLOCK, end - start)
                 .map(|sample| sums_within(directions, &active(start + sample)))
                 .collect::<Vec<_>>()
@@ -359,7 +361,9 @@ fn sums_within<T: Real>(directions: &Directions<'_, T>, features: &[usize]) -> V
     }
     let ones = vec![1.0; features.len()];
     let units = directions.gather(features);
-    off_diagonal_sums(&Directions::new(units.as_ref(), 1), Request::of(&ones), 1)
+    let alone = ThreadPool::new(1);
+    let directions = Directions::new(units.as_ref(), &alone);
+    off_diagonal_sums(&directions, Request::of(&ones), &alone)
 }
 
 impl ActivityInterference {

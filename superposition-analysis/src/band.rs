@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use crate::Real;
 use crate::directions::Directions;
+use crate::kernel::ThreadPool;
 use crate::parallel::{block_range, map_blocks};
 use crate::quantized::{Precision, Quantized};
 
@@ -29,11 +30,11 @@ impl Band {
         features: Vec<usize>,
         first: usize,
         precision: Precision,
-        threads: usize,
+        pool: &ThreadPool,
     ) -> Self {
         Self {
-            quantized: Quantized::new(directions, &features, precision, threads),
-            first_equal: first_equal(directions, &features, threads),
+            quantized: Quantized::new(directions, &features, precision, pool),
+            first_equal: first_equal(directions, &features, pool),
             features,
             first,
         }
@@ -62,20 +63,20 @@ impl Band {
 fn first_equal<T: Real>(
     directions: &Directions<'_, T>,
     features: &[usize],
-    threads: usize,
+    pool: &ThreadPool,
 ) -> Vec<usize> {
     let squares = directions.lengths.measures();
     let square = |a: usize| squares[features[a]].square.to_bits();
-    let mut by_square: Vec<usize> = (0..features.len()).collect();
-    by_square.sort_unstable_by_key(|&a| (square(a), a));
-    let groups = by_square.chunk_by(|&a, &b| square(a) == square(b));
+    let mut by_square: Vec<(u64, usize)> = (0..features.len()).map(|a| (square(a), a)).collect();
+    by_square.sort_unstable();
+    let groups = by_square.chunk_by(|a, b| a.0 == b.0);
     let shared: Vec<usize> = groups
         .filter(|group| group.len() > 1)
         .flatten()
-        .copied()
+        .map(|&(_, a)| a)
         .collect();
     let n_blocks = shared.len().div_ceil(HASH_BLOCK);
-    let hashes = map_blocks(threads, n_blocks, |block| {
+    let hashes = map_blocks(pool, n_blocks, |block| {
         block_range(block, HASH_BLOCK, shared.len())
             .map(|place| hash(directions.column(features[shared[place]])))
             .collect::<Vec<u64>>()

@@ -3,6 +3,7 @@
 use crate::Real;
 use crate::coherence::RepresentedPairs;
 use crate::directions::Directions;
+use crate::kernel::ThreadPool;
 use crate::pairs::PairSearch;
 use faer::MatRef;
 
@@ -105,16 +106,16 @@ pub(crate) fn members(labels: impl Iterator<Item = Option<usize>>) -> Vec<Vec<us
 #[doc(alias = "find_feature_clusters")]
 #[must_use]
 pub fn clusters<T: Real>(w: MatRef<'_, T>, threshold: f64) -> Clusters {
-    let directions = Directions::new(w, 1);
+    let pool = ThreadPool::new(1);
+    let directions = Directions::new(w, &pool);
     let represented = directions.lengths.represented(0.0);
     let search = PairSearch {
         neighbors: 0,
         threshold: Some(threshold),
         list_edges: false,
-        threads: 1,
     };
     Clusters {
         threshold,
-        labels: RepresentedPairs::new(&directions, &represented, search).clusters,
+        labels: RepresentedPairs::new(&directions, &represented, search, &pool).clusters,
     }
 }

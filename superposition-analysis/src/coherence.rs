@@ -2,6 +2,7 @@
 
 use crate::Real;
 use crate::directions::Directions;
+use crate::kernel::ThreadPool;
 use crate::neighbors::{NeighborLists, Neighbors};
 use crate::pairs::{PairSearch, Pairs, visit_pairs};
 use faer::MatRef;
@@ -35,8 +36,9 @@ impl RepresentedPairs {
         directions: &Directions<'_, T>,
         represented: &[usize],
         search: PairSearch,
+        pool: &ThreadPool,
     ) -> Self {
-        let found = visit_pairs(directions, represented, search, None);
+        let found = visit_pairs(directions, represented, search, None, pool);
         Self::of_all(found, represented, directions.n_features())
     }
 
@@ -68,15 +70,15 @@ impl RepresentedPairs {
     }
 
     fn of<T: Real>(w: MatRef<'_, T>) -> Self {
-        let directions = Directions::new(w, 1);
+        let pool = ThreadPool::new(1);
+        let directions = Directions::new(w, &pool);
         let represented = directions.lengths.represented(0.0);
         let search = PairSearch {
             neighbors: 1,
             threshold: None,
             list_edges: false,
-            threads: 1,
         };
-        Self::new(&directions, &represented, search)
+        Self::new(&directions, &represented, search, &pool)
     }
 
     pub(crate) fn max_cosine(&self) -> Option<PairCosine> {

@@ -2,6 +2,7 @@
 
 use crate::Real;
 use crate::directions::{Directions, Lengths, write_into};
+use crate::kernel::ThreadPool;
 use crate::weighted_frame::{Request, Unit, Weights, off_diagonal_sums};
 use faer::MatRef;
 
@@ -33,8 +34,9 @@ use faer::MatRef;
 #[doc(alias = "effective_dimensionality")]
 #[must_use]
 pub fn feature_dimensionality<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    let directions = Directions::new(w, 1);
-    let others = off_diagonal_sums(&directions, Request::of_others(&directions.lengths), 1);
+    let pool = ThreadPool::new(1);
+    let directions = Directions::new(w, &pool);
+    let others = off_diagonal_sums(&directions, Request::of_others(&directions.lengths), &pool);
     dimensionality_of(&others, &directions.lengths.norms)
 }
 
@@ -109,7 +111,7 @@ pub fn total_dimensionality<T: Real>(w: MatRef<'_, T>) -> f64 {
 /// Elhage et al. 2022, *Toy Models of Superposition*, "The Geometry of Superposition", literally.
 #[must_use]
 pub fn dimensions_per_feature<T: Real>(w: MatRef<'_, T>) -> Option<f64> {
-    dimensions_per_feature_of(&Directions::new(w, 1).lengths, w.nrows())
+    dimensions_per_feature_of(&Directions::new(w, &ThreadPool::new(1)).lengths, w.nrows())
 }
 
 pub(crate) fn dimensions_per_feature_of(lengths: &Lengths, n_hidden: usize) -> Option<f64> {
@@ -136,13 +138,14 @@ pub(crate) fn dimensions_per_feature_of(lengths: &Lengths, n_hidden: usize) -> O
 #[doc(alias = "polysemanticity")]
 #[must_use]
 pub fn feature_superposition<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    let directions = Directions::new(w, 1);
+    let pool = ThreadPool::new(1);
+    let directions = Directions::new(w, &pool);
     let lengths = &directions.lengths;
     let request = Request {
         unit: Unit::Weights,
         ..Request::of_others(lengths)
     };
-    off_diagonal_sums(&directions, request, 1)
+    off_diagonal_sums(&directions, request, &pool)
         .iter()
         .map(|&sum| lengths.rescale(sum, 2))
         .collect()

@@ -1,6 +1,6 @@
 //! Norms, unit directions, and the columns of W as everything else computes with them.
 
-use crate::kernel::{dot, largest};
+use crate::kernel::{ThreadPool, dot, largest};
 use crate::parallel::{block_range, map_blocks};
 use crate::products::{Arithmetic, Block};
 use crate::{Real, from_columns};
@@ -138,8 +138,8 @@ impl<T: Real> Columns<'_, T> {
         }
     }
 
-    fn measures(&self, n: usize, threads: usize) -> Vec<Measure> {
-        map_blocks(threads, n.div_ceil(BLOCK), |block| {
+    fn measures(&self, n: usize, pool: &ThreadPool) -> Vec<Measure> {
+        map_blocks(pool, n.div_ceil(BLOCK), |block| {
             block_range(block, BLOCK, n)
                 .map(|j| Measure::of(self.column(j)))
                 .collect::<Vec<_>>()
@@ -149,11 +149,11 @@ impl<T: Real> Columns<'_, T> {
 }
 
 impl<'a, T: Real> Directions<'a, T> {
-    pub(crate) fn new(w: MatRef<'a, T>, threads: usize) -> Self {
+    pub(crate) fn new(w: MatRef<'a, T>, pool: &ThreadPool) -> Self {
         let (_, n) = w.shape();
         if w.row_stride() == 1 {
             let columns = Columns::Borrowed(w);
-            let measures = columns.measures(n, threads);
+            let measures = columns.measures(n, pool);
             if measures.iter().all(|m| unsafe_exponent(m.largest) == 0) {
                 return Self {
                     lengths: Lengths::new(measures, &vec![0; n]),
@@ -176,17 +176,17 @@ impl<'a, T: Real> Directions<'a, T> {
             n_hidden: w.nrows(),
         };
         Self {
-            lengths: Lengths::new(columns.measures(n, threads), &exponents),
+            lengths: Lengths::new(columns.measures(n, pool), &exponents),
             columns,
         }
     }
 
     /// Of columns one after the other that [`scale_extremes`] has gone over; the lengths are those of what it left.
-    pub(crate) fn of_scaled(values: Vec<T>, n_hidden: usize, threads: usize) -> Self {
+    pub(crate) fn of_scaled(values: Vec<T>, n_hidden: usize, pool: &ThreadPool) -> Self {
         let n = values.len().checked_div(n_hidden).unwrap_or(0);
         let columns = Columns::Owned { values, n_hidden };
         Self {
-            lengths: Lengths::new(columns.measures(n, threads), &vec![0; n]),
+            lengths: Lengths::new(columns.measures(n, pool), &vec![0; n]),
             columns,
         }
     }
@@ -258,7 +258,7 @@ pub(crate) struct Units {
 
 impl Units {
     pub(crate) fn new<T: Real>(w: MatRef<'_, T>) -> Self {
-        let directions = Directions::new(w, 1);
+        let directions = Directions::new(w, &ThreadPool::new(1));
         Self {
             units: directions.units(),
             norms: directions.lengths.norms,
@@ -308,10 +308,10 @@ fn unsafe_exponent(largest: f64) -> i32 {
 pub(crate) fn scale_extremes<T: Real>(
     values: &mut [T],
     n_hidden: usize,
-    threads: usize,
+    pool: &ThreadPool,
 ) -> Vec<i32> {
     let columns = || values.chunks(n_hidden.max(1));
-    let exponents: Vec<i32> = map_blocks(threads, columns().len().div_ceil(BLOCK), |block| {
+    let exponents: Vec<i32> = map_blocks(pool, columns().len().div_ceil(BLOCK), |block| {
         columns()
             .skip(block * BLOCK)
             .take(BLOCK)
@@ -378,7 +378,7 @@ pub(crate) fn write_into(places: &mut [f64], values: Vec<f64>) {
 /// ```
 #[must_use]
 pub fn feature_norms<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    Directions::new(w, 1).lengths.norms
+    Directions::new(w, &ThreadPool::new(1)).lengths.norms
 }
 
 /// As [`feature_norms`], into a slice of the caller's with a place for each of the n features.
@@ -404,7 +404,7 @@ pub fn feature_norms_into<T: Real>(w: MatRef<'_, T>, norms: &mut [f64]) {
 /// ```
 #[must_use]
 pub fn unit_directions<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
-    Directions::new(w, 1).units()
+    Directions::new(w, &ThreadPool::new(1)).units()
 }
 
 /// How many features are represented: have a norm above `min_norm`.

@@ -2,6 +2,7 @@
 
 use crate::Real;
 use crate::directions::{Directions, Lengths};
+use crate::kernel::ThreadPool;
 use crate::weighted_frame::{Request, operator, potential};
 use faer::{Mat, MatRef};
 
@@ -21,7 +22,7 @@ use faer::{Mat, MatRef};
 #[must_use]
 pub fn frame_operator<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
     let copy = Mat::from_fn(w.nrows(), w.ncols(), |i, j| w[(i, j)].to_f64());
-    operator(copy.as_ref(), 1)
+    operator(copy.as_ref(), &ThreadPool::new(1))
 }
 
 /// The frame potential: `$\lVert W^T W \rVert_F^2 = \sum_{i,j} (W_i \cdot W_j)^2$`, with the norms as given.
@@ -41,7 +42,7 @@ pub fn frame_operator<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
 /// Benedetto and Fickus 2003, *Finite normalized tight frames*, section 4.
 #[must_use]
 pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
-    let directions = Directions::new(w, 1);
+    let directions = Directions::new(w, &ThreadPool::new(1));
     directions.lengths.rescale(scaled_potential(&directions), 4)
 }
 
@@ -58,7 +59,7 @@ pub fn frame_potential<T: Real>(w: MatRef<'_, T>) -> f64 {
 /// ```
 #[must_use]
 pub fn tightness<T: Real>(w: MatRef<'_, T>) -> Option<f64> {
-    let directions = Directions::new(w, 1);
+    let directions = Directions::new(w, &ThreadPool::new(1));
     tightness_of(
         &directions.lengths,
         w.nrows(),

@@ -2,6 +2,7 @@
 
 use crate::Real;
 use crate::directions::{Directions, write_into};
+use crate::kernel::ThreadPool;
 use crate::linalg::product;
 use crate::weighted_frame::{Request, off_diagonal_sums};
 use faer::{Mat, MatRef};
@@ -20,7 +21,7 @@ use faer::{Mat, MatRef};
 /// ```
 #[must_use]
 pub fn cosines<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
-    let directions = Directions::new(w, 1);
+    let directions = Directions::new(w, &ThreadPool::new(1));
     let units = directions.units();
     let units = units.as_ref();
     let mut cosines = product(units.transpose(), units);
@@ -79,9 +80,10 @@ pub fn interference_matrix<T: Real>(w: MatRef<'_, T>) -> Mat<f64> {
 /// ```
 #[must_use]
 pub fn feature_interference<T: Real>(w: MatRef<'_, T>) -> Vec<f64> {
-    let directions = Directions::new(w, 1);
+    let pool = ThreadPool::new(1);
+    let directions = Directions::new(w, &pool);
     let n = directions.n_features();
-    interference_of(&directions, &directions.lengths.unit_weights(), n, 1)
+    interference_of(&directions, &directions.lengths.unit_weights(), n, &pool)
 }
 
 /// As [`feature_interference`], into a slice of the caller's with a place for each of the n features.
@@ -98,9 +100,9 @@ pub(crate) fn interference_of<T: Real>(
     directions: &Directions<'_, T>,
     weights: &[f64],
     count: usize,
-    threads: usize,
+    pool: &ThreadPool,
 ) -> Vec<f64> {
-    let sums = off_diagonal_sums(directions, Request::of(weights), threads);
+    let sums = off_diagonal_sums(directions, Request::of(weights), pool);
     mean_over_others(sums, weights, count)
 }
 

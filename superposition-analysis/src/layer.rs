@@ -76,11 +76,12 @@ pub fn layer_summary<T: Real>(
         Features::Rows => weights.transpose(),
         Features::Columns => weights,
     };
-    let directions = checked_directions(w, options)?;
+    let pool = options.pool()?;
+    let directions = checked_directions(w, &pool)?;
     let spectrum = spectrum_of(&directions);
     Ok(LayerSummary {
         features,
-        geometry: analyze_directions(&directions, options),
+        geometry: analyze_directions(&directions, options, &pool),
         rank: rank(w),
         singular_values: spectrum.singular_values,
         effective_rank: spectrum.effective_rank,

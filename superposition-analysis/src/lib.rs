@@ -73,6 +73,7 @@ pub use interference::{
     cosines, feature_interference, feature_interference_into, interference_matrix,
     interference_ranking, mean_interference, mean_interference_tight, welch_bound,
 };
+pub use kernel::ThreadPool;
 pub use layer::{Features, LayerSummary, layer_summary};
 pub use leverage::{leverage, leverage_into, rank};
 pub use neighbors::{Neighbor, NeighborLists, Neighbors, edges, neighbors};
@@ -87,7 +88,7 @@ pub use polytope::{
 };
 pub use report::{
     AnalysisOptions, DictionaryReport, DimensionalitySummary, FeatureRow, NormSummary, Pairs,
-    analyze,
+    analyze, analyze_in,
 };
 pub use semi_orthogonal::{Block, SemiOrthogonalBlocks, semi_orthogonal_blocks};
 pub use similarity::{linear_cka, linear_cka_debiased};

@@ -3,6 +3,7 @@
 use crate::Real;
 use crate::coherence::{PairCosine, RepresentedPairs};
 use crate::directions::Directions;
+use crate::kernel::ThreadPool;
 use crate::pairs::PairSearch;
 use faer::MatRef;
 
@@ -157,9 +158,8 @@ pub fn neighbors<T: Real>(w: MatRef<'_, T>, count: usize, threads: usize) -> Nei
         neighbors: count,
         threshold: None,
         list_edges: false,
-        threads,
     };
-    found(w, search).neighbors
+    found(w, search, threads).neighbors
 }
 
 /// The pairs of features with `$\cos^2(W_i, W_j) >$ threshold`, i < j, in lexicographic order, with their cosines: the edges of the graph whose components are the [`clusters`](crate::clusters).
@@ -182,17 +182,16 @@ pub fn edges<T: Real>(w: MatRef<'_, T>, threshold: f64, threads: usize) -> Vec<P
         neighbors: 0,
         threshold: Some(threshold),
         list_edges: true,
-        threads,
     };
-    found(w, search).edges
+    found(w, search, threads).edges
 }
 
 #[track_caller]
-fn found<T: Real>(w: MatRef<'_, T>, search: PairSearch) -> RepresentedPairs {
-    assert!(search.threads > 0, "at least one thread, not 0");
-    let directions = Directions::new(w, search.threads);
+fn found<T: Real>(w: MatRef<'_, T>, search: PairSearch, threads: usize) -> RepresentedPairs {
+    let pool = ThreadPool::new(threads);
+    let directions = Directions::new(w, &pool);
     let represented = directions.lengths.represented(0.0);
-    RepresentedPairs::new(&directions, &represented, search)
+    RepresentedPairs::new(&directions, &represented, search, &pool)
 }
 
 #[cfg(all(test, feature = "serde"))]

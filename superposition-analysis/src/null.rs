@@ -10,6 +10,7 @@ pub use feature::FeatureNull;
 pub use isotropic::IsotropicCosine;
 pub use statistics::PairStatistics;
 
+use crate::kernel::ThreadPool;
 use crate::report::{AnalysisOptions, checked_directions};
 use crate::{AnalysisError, Real};
 use faer::{Mat, MatRef};
@@ -95,8 +96,8 @@ impl NullOptions {
         Self { threads, ..self }
     }
 
-    /// Checks what [`AnalysisOptions`] does not.
-    fn validate(&self) -> Result<(), AnalysisError> {
+    /// The threads, if the options are valid.
+    fn pool(&self) -> Result<ThreadPool, AnalysisError> {
         let invalid = |name, value, expected| {
             Err(AnalysisError::InvalidOption {
                 name,
@@ -117,13 +118,10 @@ impl NullOptions {
                 "a cos^2 between 0 and 1",
             );
         }
-        Ok(())
-    }
-
-    fn analysis(&self) -> AnalysisOptions {
         AnalysisOptions::default()
             .with_min_norm(self.min_norm)
             .with_threads(self.threads)
+            .pool()
     }
 }
 
@@ -316,9 +314,10 @@ pub fn null_baselines<T: Real>(
     w: MatRef<'_, T>,
     options: &NullOptions,
 ) -> Result<NullBaselines, AnalysisError> {
-    let units = represented_units(w, options)?;
-    let observed = observed(&units, options);
-    Ok(baselines(&units, observed, options))
+    let pool = options.pool()?;
+    let units = represented_units(w, options, &pool)?;
+    let observed = observed(&units, options, &pool);
+    Ok(baselines(&units, observed, options, &pool))
 }
 
 /// As [`null_baselines`], beside statistics of the pairs of the represented features of W that are known already.
@@ -342,11 +341,9 @@ pub fn null_baselines_beside<T: Real>(
     observed: Option<PairStatistics>,
     options: &NullOptions,
 ) -> Result<NullBaselines, AnalysisError> {
-    Ok(baselines(
-        &represented_units(w, options)?,
-        observed,
-        options,
-    ))
+    let pool = options.pool()?;
+    let units = represented_units(w, options, &pool)?;
+    Ok(baselines(&units, observed, options, &pool))
 }
 
 /// The statistics that [`null_baselines`] compares, of the dictionary itself: over all pairs of its represented features, whatever the option `rows`. `None` for fewer than two of them.
@@ -369,21 +366,23 @@ pub fn pair_statistics<T: Real>(
     w: MatRef<'_, T>,
     options: &NullOptions,
 ) -> Result<Option<PairStatistics>, AnalysisError> {
-    Ok(observed(&represented_units(w, options)?, options))
+    let pool = options.pool()?;
+    let units = represented_units(w, options, &pool)?;
+    Ok(observed(&units, options, &pool))
 }
 
-fn observed(units: &Mat<f64>, options: &NullOptions) -> Option<PairStatistics> {
+fn observed(units: &Mat<f64>, options: &NullOptions, pool: &ThreadPool) -> Option<PairStatistics> {
     let all = units.ncols();
-    let found = statistics_of(units.as_ref(), all, options.edge_threshold, options.threads);
+    let found = statistics_of(units.as_ref(), all, options.edge_threshold, pool);
     found.map(|(statistics, _)| statistics)
 }
 
 fn represented_units<T: Real>(
     w: MatRef<'_, T>,
     options: &NullOptions,
+    pool: &ThreadPool,
 ) -> Result<Mat<f64>, AnalysisError> {
-    options.validate()?;
-    let directions = checked_directions(w, &options.analysis())?;
+    let directions = checked_directions(w, pool)?;
     let represented = directions.lengths.represented(options.min_norm);
     if represented.len() == directions.n_features() {
         return Ok(directions.units());
@@ -395,16 +394,16 @@ fn baselines(
     units: &Mat<f64>,
     observed: Option<PairStatistics>,
     options: &NullOptions,
+    pool: &ThreadPool,
 ) -> NullBaselines {
     let (m, n) = units.shape();
     let (draws, interference): (Vec<PairStatistics>, Vec<Vec<f64>>) = match n {
         0 | 1 => Default::default(),
         _ => {
-            let gaussian = MatchedGaussian::new(units.as_ref(), options.threads);
+            let gaussian = MatchedGaussian::new(units.as_ref(), pool);
             let draw = |number| {
-                let units = gaussian.draw(options.seed, number, options.threads);
-                let (threshold, threads) = (options.edge_threshold, options.threads);
-                statistics_of(units.as_ref(), options.rows, threshold, threads)
+                let units = gaussian.draw(options.seed, number, pool);
+                statistics_of(units.as_ref(), options.rows, options.edge_threshold, pool)
             };
             (0..options.draws).filter_map(draw).unzip()
         }

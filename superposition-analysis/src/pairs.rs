@@ -21,7 +21,7 @@ use crate::best::{Best, Members, Side};
 
 use crate::coherence::PairCosine;
 use crate::directions::Directions;
-use crate::kernel::SIDE;
+use crate::kernel::{SIDE, ThreadPool};
 use crate::neighbors::Neighbors;
 use crate::parallel::{block_range, fold_blocks_observed};
 use crate::quantized::{Precision, closer_margin};
@@ -45,7 +45,6 @@ pub(crate) struct PairSearch {
     pub(crate) threshold: Option<f64>,
     /// Whether the edges are listed, beside being counted.
     pub(crate) list_edges: bool,
-    pub(crate) threads: usize,
 }
 
 /// What the pass finds. Features are numbered within those that were looked at.
@@ -67,12 +66,13 @@ pub(crate) fn visit_pairs<T: Real>(
     features: &[usize],
     search: PairSearch,
     squares: Option<SquareSums>,
+    pool: &ThreadPool,
 ) -> Pairs {
     let precision = match &squares {
         Some(squares) => squares.precision,
         None => Precision::of(directions, features),
     };
-    visit_pairs_in(precision, directions, features, search, squares)
+    visit_pairs_in(precision, directions, features, search, squares, pool)
 }
 
 /// As [`visit_pairs`]: the precision decides how long it takes.
@@ -82,10 +82,11 @@ fn visit_pairs_in<T: Real>(
     features: &[usize],
     search: PairSearch,
     squares: Option<SquareSums>,
+    pool: &ThreadPool,
 ) -> Pairs {
-    let band = Band::new(directions, features.to_vec(), 0, precision, search.threads);
+    let band = Band::new(directions, features.to_vec(), 0, precision, pool);
     let mut found = PairsSoFar::new(features.len(), search, squares);
-    let ControlFlow::Continue(()) = found.visit((directions, &band), None, |_, _| {
+    let ControlFlow::Continue(()) = found.visit((directions, &band), None, pool, |_, _| {
         ControlFlow::<Infallible>::Continue(())
     });
     found.finish()
@@ -122,6 +123,7 @@ impl PairsSoFar {
         &mut self,
         rows: (&Directions<'_, T>, &Band),
         columns: Option<(&Directions<'_, T>, &Band)>,
+        pool: &ThreadPool,
         observe: impl FnMut(usize, usize) -> ControlFlow<B>,
     ) -> ControlFlow<B> {
         let is_one_band = columns.is_none();
@@ -177,9 +179,8 @@ impl PairsSoFar {
                 }
             }
         };
-        let threads = self.search.threads;
         let finish = |found: &mut Found| pass.decide_all(found);
-        let states = fold_blocks_observed(threads, blocks.len(), new_state, work, finish, observe)?;
+        let states = fold_blocks_observed(pool, blocks.len(), new_state, work, finish, observe)?;
         for found in states {
             self.absorb(found, &members);
         }

@@ -5,9 +5,10 @@ use std::ops::Range;
 use crate::Real;
 use crate::directions::Directions;
 use crate::kernel::{
-    BYTE_BLOCK, COSINE_UNIT, PANEL, PanelLine, Rows, SIDE, SliceMemory, Tile, TileSquares,
-    byte_range, depth_of_bytes, depth_of_digits, digits_of_panel, dot_words, largest_part,
-    lost_of_digits, multiply_bytes, multiply_digits, multiply_words, round_into, scale_of_digits,
+    BYTE_BLOCK, COSINE_UNIT, PANEL, PanelLine, Rows, SIDE, SliceMemory, ThreadPool, Tile,
+    TileSquares, byte_range, depth_of_bytes, depth_of_digits, digits_of_panel, dot_words,
+    largest_part, lost_of_digits, multiply_bytes, multiply_digits, multiply_words, round_into,
+    scale_of_digits,
 };
 use crate::parallel::{for_each, for_each_with};
 
@@ -115,7 +116,7 @@ impl Quantized {
         directions: &Directions<'_, T>,
         features: &[usize],
         precision: Precision,
-        threads: usize,
+        pool: &ThreadPool,
     ) -> Self {
         let m = directions.n_hidden();
         assert!(
@@ -141,7 +142,7 @@ impl Quantized {
             (panel, words_of_panels.next().unwrap_or_default())
         });
         let new_memory = || (SliceMemory::default(), vec![0; m]);
-        for_each_with(threads, panels, new_memory, |memory, panel| {
+        for_each_with(pool, panels, new_memory, |memory, panel| {
             let (((lines, roundings), features), words) = panel;
             let (digits, rounded) = memory;
             if let Precision::Digits { scale } = precision {
@@ -158,7 +159,7 @@ impl Quantized {
             }
         });
         let starts = match precision {
-            Precision::Bytes if byte_range().part.is_some() => starts(&lines, depth, threads),
+            Precision::Bytes if byte_range().part.is_some() => starts(&lines, depth, pool),
             _ => Vec::new(),
         };
         Self {
@@ -336,12 +337,12 @@ fn put_components(rounded: &[i16], precision: Precision, lane: usize, lines: &mu
 }
 
 /// For every block of lines, and of each direction by the two sums that it goes into, minus what is added to rows times the sum of its components, modulo 2^16.
-fn starts(lines: &[PanelLine], depth: usize, threads: usize) -> Vec<PanelLine> {
+fn starts(lines: &[PanelLine], depth: usize, pool: &ThreadPool) -> Vec<PanelLine> {
     let n_blocks = depth.div_ceil(BYTE_BLOCK);
     let added = -i32::from(byte_range().added);
     let mut starts = vec![PanelLine::default(); lines.len() / depth * n_blocks];
     let panels = starts.chunks_mut(n_blocks).zip(lines.chunks(depth));
-    for_each(threads, panels, |(starts, lines)| {
+    for_each(pool, panels, |(starts, lines)| {
         for (block, start) in lines.chunks(BYTE_BLOCK).zip(starts) {
             for lane in 0..PANEL {
                 let mut sums = [0_i32; 2];
@@ -370,9 +371,9 @@ mod tests {
     /// The measured margins hold for every pair: the largest error found, as a part of its margin.
     fn largest_error(w: MatRef<'_, f64>, precision: Precision) -> f64 {
         let n = w.ncols();
-        let directions = Directions::new(w, 1);
+        let directions = Directions::new(w, &ThreadPool::new(1));
         let features: Vec<usize> = (0..n).collect();
-        let quantized = Quantized::new(&directions, &features, precision, 2);
+        let quantized = Quantized::new(&directions, &features, precision, &ThreadPool::new(2));
         let mut rows = quantized.new_rows();
         quantized.copy_rows(0..n, &mut rows);
         let mut tile = new_tile();
@@ -434,16 +435,16 @@ mod tests {
     fn residuals_are_those_of_rounding() {
         let (m, n) = (768, 40);
         let w = geometry::random_gaussian(m, n, 4);
-        let directions = Directions::new(w.as_ref(), 1);
+        let directions = Directions::new(w.as_ref(), &ThreadPool::new(1));
         let features: Vec<usize> = (0..n).collect();
         for (precision, most) in [(Precision::Bytes, 0.016), (Precision::Words, 2.6e-4)] {
-            let quantized = Quantized::new(&directions, &features, precision, 1);
+            let quantized = Quantized::new(&directions, &features, precision, &ThreadPool::new(1));
             assert!(quantized.largest_residual(0..n) < most, "{precision:?}");
         }
         assert_eq!(Precision::of(&directions, &features), Precision::Bytes);
         // One component holds nearly all of every direction.
         let spiked = Mat::from_fn(m, n, |k, j| w[(k, j)] + if k == j { 300.0 } else { 0.0 });
-        let directions = Directions::new(spiked.as_ref(), 1);
+        let directions = Directions::new(spiked.as_ref(), &ThreadPool::new(1));
         assert_eq!(Precision::of(&directions, &features), Precision::Words);
     }
 }

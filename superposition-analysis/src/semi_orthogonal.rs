@@ -1,10 +1,11 @@
 //! Features that fall into mutually orthogonal groups, each a tight frame of its span.
 
 use crate::clusters::clusters;
+use crate::kernel::ThreadPool;
 use crate::linalg::singular_values;
 use crate::report::checked_directions;
 use crate::spectrum::scaled;
-use crate::{AnalysisError, AnalysisOptions, Real, feature_dimensionality};
+use crate::{AnalysisError, Real, feature_dimensionality};
 use faer::MatRef;
 
 /// One group of features.
@@ -80,7 +81,7 @@ pub fn semi_orthogonal_blocks<T: Real>(
             expected: "between 0 and 1, both excluded",
         });
     }
-    let directions = checked_directions(w, &AnalysisOptions::default())?;
+    let directions = checked_directions(w, &ThreadPool::new(1))?;
     let columns = scaled(&directions);
     let blocks: Vec<Block> = clusters(w, tolerance * tolerance)
         .members()

@@ -2,7 +2,7 @@
 
 use crate::Real;
 use crate::directions::{Directions, center, column};
-use crate::kernel::dot;
+use crate::kernel::{ThreadPool, dot};
 use crate::linalg::product;
 use faer::{Mat, MatRef};
 
@@ -106,7 +106,7 @@ fn centered<T: Real>(w: MatRef<'_, T>) -> Option<Mat<f64>> {
     }
     let mut columns = center(w);
     let exponent = {
-        let directions = Directions::new(columns.as_ref(), 1);
+        let directions = Directions::new(columns.as_ref(), &ThreadPool::new(1));
         if directions.lengths.norms.iter().all(|&norm| norm == 0.0) {
             return None;
         }

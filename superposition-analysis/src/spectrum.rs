@@ -1,8 +1,9 @@
 //! The singular values of a dictionary, and the few numbers that sum them up.
 
 use crate::directions::Directions;
+use crate::kernel::ThreadPool;
 use crate::linalg::singular_values;
-use crate::report::{AnalysisOptions, checked_directions};
+use crate::report::checked_directions;
 use crate::{AnalysisError, Real};
 use faer::{Mat, MatRef};
 
@@ -46,7 +47,7 @@ pub struct Spectrum {
 /// # References
 /// Roy and Vetterli 2007, *The effective rank: a measure of effective dimensionality*, definition 1; Rudelson and Vershynin 2007, *Sampling from large matrices*, section 1, for the stable ("numerical") rank.
 pub fn spectrum<T: Real>(w: MatRef<'_, T>) -> Result<Spectrum, AnalysisError> {
-    let directions = checked_directions(w, &AnalysisOptions::default())?;
+    let directions = checked_directions(w, &ThreadPool::new(1))?;
     Ok(spectrum_of(&directions))
 }
 

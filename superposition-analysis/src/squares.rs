@@ -111,6 +111,7 @@ impl SquareSums {
 mod tests {
     use super::*;
     use crate::directions::Directions;
+    use crate::kernel::ThreadPool;
     use crate::weighted_frame::{Request, are_known, totals};
     use crate::{AnalysisOptions, Pairs, analyze};
     use faer::Mat;
@@ -158,7 +159,8 @@ mod tests {
     fn what_is_lost_is_bounded() {
         let (m, n) = (96, 500);
         let w = dictionary(m, n);
-        let directions = Directions::new(w.as_ref(), 1);
+        let pool = ThreadPool::new(1);
+        let directions = Directions::new(w.as_ref(), &pool);
         let lengths = &directions.lengths;
         let all: Vec<usize> = (0..n).collect();
         assert!(SquareSums::new(lengths, &all[1..], m).is_none());
@@ -168,12 +170,12 @@ mod tests {
             assert!(Precision::digits(1.0).is_none());
             return;
         };
-        let found = crate::pairs::visit_pairs(&directions, &all, search, Some(squares));
+        let found = crate::pairs::visit_pairs(&directions, &all, search, Some(squares), &pool);
         let forms = found.squares.unwrap().forms(m);
         let ones = vec![1.0; n];
         let requests = [Request::of(&lengths.relative), Request::of(&ones)];
         assert!(are_known(&requests, &forms, m));
-        let expected = totals(&directions, &requests, None, 1);
+        let expected = totals(&directions, &requests, None, &pool);
         for ((forms, expected), request) in forms.iter().zip(&expected.sums).zip(&requests) {
             for ((value, others), own) in forms
                 .values
@@ -191,9 +193,9 @@ mod tests {
         }
         // A feature a thousand times as long as the others: beside it nothing is known of what those share.
         let w = Mat::from_fn(m, n, |i, j| if j == 7 { 1e3 } else { 1.0 } * w[(i, j)]);
-        let directions = Directions::new(w.as_ref(), 1);
+        let directions = Directions::new(w.as_ref(), &pool);
         let squares = SquareSums::new(&directions.lengths, &all, m);
-        let found = crate::pairs::visit_pairs(&directions, &all, search, squares);
+        let found = crate::pairs::visit_pairs(&directions, &all, search, squares, &pool);
         let forms = found.squares.unwrap().forms(m);
         let requests = [Request::of(&directions.lengths.relative), requests[1]];
         assert!(!are_known(&requests, &forms, m));
@@ -203,7 +205,7 @@ mod tests {
             20,
             |i, j| if i == j { 1e3 } else { (i * j % 7) as f64 },
         );
-        let directions = Directions::new(w.as_ref(), 1);
+        let directions = Directions::new(w.as_ref(), &ThreadPool::new(1));
         assert!(SquareSums::new(&directions.lengths, &all[..20], 2000).is_none());
     }
 }

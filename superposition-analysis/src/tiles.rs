@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use crate::Real;
 use crate::directions::Directions;
+use crate::kernel::ThreadPool;
 use crate::linalg::product_into;
 use crate::parallel::{block_range, map_blocks};
 use faer::{Mat, MatRef};
@@ -58,11 +59,11 @@ pub fn map_cosine_tiles<T: Real, R: Send>(
     threads: usize,
     visit: impl Fn(CosineTile<'_>) -> R + Sync,
 ) -> Vec<R> {
-    assert!(threads > 0, "at least one thread, not 0");
-    let directions = Directions::new(w, threads);
+    let pool = ThreadPool::new(threads);
+    let directions = Directions::new(w, &pool);
     let (m, n) = w.shape();
     let side = n.div_ceil(TILE);
-    let rows_of_tiles = map_blocks(threads, side, |i| {
+    let rows_of_tiles = map_blocks(&pool, side, |i| {
         let rows = block_range(i, TILE, n);
         let mut left = Mat::zeros(m, rows.len());
         let mut right = Mat::zeros(m, TILE.min(n));

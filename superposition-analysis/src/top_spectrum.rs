@@ -1,7 +1,7 @@
 //! The largest singular values and their directions, for matrices that are large both ways.
 
 use crate::directions::Directions;
-use crate::kernel::dot;
+use crate::kernel::{ThreadPool, dot};
 use crate::linalg::{product, right_singular, symmetric_eigen};
 use crate::parallel::{block_range, map_blocks};
 use crate::random::{Purpose, normal_columns};
@@ -145,11 +145,12 @@ pub fn top_spectrum<T: Real>(
 ) -> Result<TopSpectrum, AnalysisError> {
     options.validate()?;
     let checked = AnalysisOptions::default().with_threads(options.threads);
-    let directions = checked_directions(w, &checked)?;
+    let pool = checked.pool()?;
+    let directions = checked_directions(w, &pool)?;
     let w = scaled(&directions);
     let factor = Factor {
         w: w.as_ref(),
-        threads: options.threads,
+        pool: &pool,
     };
     let side = w.nrows().min(w.ncols());
     let k = k.min(side);
@@ -164,7 +165,7 @@ pub fn top_spectrum<T: Real>(
 /// The scaled matrix, whose frame operator is applied but not formed.
 struct Factor<'a> {
     w: MatRef<'a, f64>,
-    threads: usize,
+    pool: &'a ThreadPool,
 }
 
 /// Approximate singular values and vectors, of the scaled matrix.
@@ -187,10 +188,10 @@ impl Factor<'_> {
     /// An orthonormal basis that holds the `k` largest directions, from the decomposition of the smaller of the two operators.
     fn decomposed(&self, k: usize) -> Mat<f64> {
         if self.w.nrows() <= self.w.ncols() {
-            let (_, vectors) = symmetric_eigen(operator(self.w, self.threads).as_ref());
+            let (_, vectors) = symmetric_eigen(operator(self.w, self.pool).as_ref());
             vectors.subcols(0, k).to_owned()
         } else {
-            let (_, vectors) = symmetric_eigen(operator(self.w.transpose(), self.threads).as_ref());
+            let (_, vectors) = symmetric_eigen(operator(self.w.transpose(), self.pool).as_ref());
             let images = product(self.w, vectors.subcols(0, k));
             let largest = (0..k).map(|j| norm(images.col_as_slice(j)));
             let noise = self.noise(largest.fold(0.0, f64::max));
@@ -291,11 +292,12 @@ impl Factor<'_> {
 
     /// A result for each block of features, whose number depends on the shape alone.
     fn by_block(&self, work: impl Fn(MatRef<'_, f64>) -> Mat<f64> + Sync) -> Vec<Mat<f64>> {
-        let n = self.w.ncols();
+        let w = self.w;
+        let n = w.ncols();
         let size = FEATURE_BLOCK.max(n.div_ceil(MAX_BLOCKS));
-        map_blocks(self.threads, n.div_ceil(size), |block| {
+        map_blocks(self.pool, n.div_ceil(size), |block| {
             let range = block_range(block, size, n);
-            work(self.w.subcols(range.start, range.len()))
+            work(w.subcols(range.start, range.len()))
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Real;
 use crate::directions::{Directions, Lengths};
-use crate::kernel::Digits;
+use crate::kernel::{Digits, ThreadPool};
 use crate::linalg::product_into;
 use crate::parallel::{block_range, fold_in_order, map_blocks, map_blocks_with};
 use crate::products::{Arithmetic, Block, Forms, FrameOperator, HalvedFrame, ProductMemory, forms};
@@ -76,22 +76,22 @@ pub(crate) fn totals<T: Real>(
     directions: &Directions<'_, T>,
     requests: &[Request<'_>],
     known: Option<Vec<Forms>>,
-    threads: usize,
+    pool: &ThreadPool,
 ) -> Totals {
     let (m, n) = (directions.n_hidden(), directions.n_features());
     if let Some(forms) = known.filter(|forms| are_known(requests, forms, m)) {
-        return totals_of(directions, requests, Some(&forms), threads);
+        return totals_of(directions, requests, Some(&forms), pool);
     }
     let forms = (n > m).then(|| {
         let of = |requests: &[Request<'_>], arithmetic| {
-            let operators = operators_of(directions, requests, threads, arithmetic);
-            Ok(quadratic_forms(directions, operators, threads, arithmetic))
+            let operators = operators_of(directions, requests, pool, arithmetic);
+            Ok(quadratic_forms(directions, operators, pool, arithmetic))
         };
         let Ok::<_, Infallible>(forms) =
             forms_without_loss::<T, _>(&directions.lengths, requests, m, of);
         forms
     });
-    totals_of(directions, requests, forms.as_deref(), threads)
+    totals_of(directions, requests, forms.as_deref(), pool)
 }
 
 /// As [`totals`], from the quadratic forms of the requests; all rows directly without them.
@@ -99,17 +99,17 @@ fn totals_of<T: Real>(
     directions: &Directions<'_, T>,
     requests: &[Request<'_>],
     forms: Option<&[Forms]>,
-    threads: usize,
+    pool: &ThreadPool,
 ) -> Totals {
     let of_request = |(k, request): (usize, &Request<'_>)| {
         let forms = forms.map(|forms| &forms[k]);
-        sums_of(directions, *request, forms, threads)
+        sums_of(directions, *request, forms, pool)
     };
     let potential = match forms {
         Some(forms) => forms[0].norm_sq,
         None => {
             let in_weights = requests[0].in_weights();
-            let sums = sums_of(directions, in_weights, None, threads);
+            let sums = sums_of(directions, in_weights, None, pool);
             in_weights.weights.potential(&sums)
         }
     };
@@ -123,18 +123,19 @@ fn totals_of<T: Real>(
 pub(crate) fn off_diagonal_sums<T: Real>(
     directions: &Directions<'_, T>,
     request: Request<'_>,
-    threads: usize,
+    pool: &ThreadPool,
 ) -> Vec<f64> {
-    let mut totals = totals(directions, &[request], None, threads);
+    let mut totals = totals(directions, &[request], None, pool);
     totals.sums.swap_remove(0)
 }
 
 /// The frame potential of [`totals`] for the weights of a single request.
 pub(crate) fn potential<T: Real>(directions: &Directions<'_, T>, request: Request<'_>) -> f64 {
+    let pool = ThreadPool::new(1);
     if directions.n_features() > directions.n_hidden() {
-        operators_of(directions, &[request], 1, Arithmetic::F64)[0].norm_sq()
+        operators_of(directions, &[request], &pool, Arithmetic::F64)[0].norm_sq()
     } else {
-        totals_of(directions, &[request], None, 1).potential
+        totals_of(directions, &[request], None, &pool).potential
     }
 }
 
@@ -199,11 +200,11 @@ pub(crate) fn are_known(requests: &[Request<'_>], forms: &[Forms], n_hidden: usi
 fn operators_of<T: Real>(
     directions: &Directions<'_, T>,
     requests: &[Request<'_>],
-    threads: usize,
+    pool: &ThreadPool,
     arithmetic: Arithmetic,
 ) -> Vec<FrameOperator> {
     let shape = (directions.n_hidden(), directions.n_features());
-    lower_operators(shape, requests.len(), threads, |request, range| {
+    lower_operators(shape, requests.len(), pool, |request, range| {
         let weights = &requests[request].weights.scaled[range.clone()];
         directions.units_of(range, arithmetic).weighted(weights)
     })
@@ -213,7 +214,7 @@ fn operators_of<T: Real>(
 fn quadratic_forms<T: Real>(
     directions: &Directions<'_, T>,
     operators: Vec<FrameOperator>,
-    threads: usize,
+    pool: &ThreadPool,
     arithmetic: Arithmetic,
 ) -> Vec<Forms> {
     let n = directions.n_features();
@@ -222,7 +223,7 @@ fn quadratic_forms<T: Real>(
         .map(|operator| HalvedFrame::new(operator, arithmetic))
         .collect();
     let n_blocks = n.div_ceil(FEATURE_BLOCK);
-    let blocks = map_blocks_with(threads, n_blocks, ProductMemory::new, |memory, block| {
+    let blocks = map_blocks_with(pool, n_blocks, ProductMemory::new, |memory, block| {
         let range = block_range(block, FEATURE_BLOCK, n);
         forms(&halved, &directions.units_of(range, arithmetic), memory)
     });
@@ -239,12 +240,12 @@ fn sums_of<T: Real>(
     directions: &Directions<'_, T>,
     request: Request<'_>,
     forms: Option<&Forms>,
-    threads: usize,
+    pool: &ThreadPool,
 ) -> Vec<f64> {
     let n_hidden = directions.n_hidden();
     let (mut sums, direct) = request.weights.split(forms, n_hidden, request.unit);
     let n_blocks = direct.len().div_ceil(DIRECT_BLOCK);
-    let blocks = map_blocks(threads, n_blocks, |block| {
+    let blocks = map_blocks(pool, n_blocks, |block| {
         let range = block_range(block, DIRECT_BLOCK, direct.len());
         direct_block(directions, &direct[range], request)
     });
@@ -398,7 +399,7 @@ fn relative_error(m: usize, n: usize) -> f64 {
 fn lower_operators<'a, T: Real>(
     (m, n): (usize, usize),
     n_requests: usize,
-    threads: usize,
+    pool: &ThreadPool,
     block: impl Fn(usize, Range<usize>) -> Block<'a, T> + Sync,
 ) -> Vec<FrameOperator> {
     let chunk = chunk_size(n);
@@ -406,7 +407,7 @@ fn lower_operators<'a, T: Real>(
     let mut operators: Vec<FrameOperator> = Vec::new();
     operators.resize_with(n_requests, || FrameOperator::new(m));
     fold_in_order(
-        threads,
+        pool,
         n_requests * n_chunks,
         || (FrameOperator::new(m), ProductMemory::new()),
         |(operator, memory), part| {
@@ -428,12 +429,12 @@ pub(crate) fn chunk_size(n: usize) -> usize {
 }
 
 /// The frame operator `w w^T` of the columns as they are.
-pub(crate) fn operator(w: MatRef<'_, f64>, threads: usize) -> Mat<f64> {
+pub(crate) fn operator(w: MatRef<'_, f64>, pool: &ThreadPool) -> Mat<f64> {
     let copy = (w.row_stride() != 1).then(|| w.to_owned());
     let w = copy.as_ref().map_or(w, Mat::as_ref);
     let of_range = |range: Range<usize>| w.subcols(range.start, range.len());
     let block = |_, range| Block::plain(of_range(range));
-    let mut operator = lower_operators(w.shape(), 1, threads, block)
+    let mut operator = lower_operators(w.shape(), 1, pool, block)
         .swap_remove(0)
         .lower;
     for j in 0..w.nrows() {

@@ -1,7 +1,7 @@
 //! The best partners of every feature of two dictionaries, in one blocked pass over their cosines.
 
 use crate::directions::column;
-use crate::kernel::dot;
+use crate::kernel::{ThreadPool, dot};
 use crate::linalg::product_into;
 use crate::parallel::{block_range, fold_blocks};
 use faer::{Mat, MatRef};
@@ -20,7 +20,7 @@ pub(super) struct UnitPair<'a> {
     pub(super) a: MatRef<'a, f64>,
     pub(super) b: MatRef<'a, f64>,
     pub(super) sign: CosineSign,
-    pub(super) threads: usize,
+    pub(super) pool: &'a ThreadPool,
     /// Features along one side of a tile; a parameter for tests.
     pub(super) tile: usize,
 }
@@ -62,14 +62,14 @@ impl<'a> UnitPair<'a> {
         a: MatRef<'a, f64>,
         b: MatRef<'a, f64>,
         sign: CosineSign,
-        threads: usize,
+        pool: &'a ThreadPool,
     ) -> Self {
         let tile = TILE;
         Self {
             a,
             b,
             sign,
-            threads,
+            pool,
             tile,
         }
     }
@@ -97,11 +97,14 @@ impl<'a> UnitPair<'a> {
         new_state: impl Fn() -> S + Sync,
         visit: impl Fn(&mut S, std::ops::Range<usize>, usize, &[f64]) + Sync,
     ) -> Vec<S> {
-        let (n_a, n_b, tile) = (self.a.ncols(), self.b.ncols(), self.tile);
+        let Self {
+            a, b, sign, tile, ..
+        } = *self;
+        let (n_a, n_b) = (a.ncols(), b.ncols());
         let (side_a, side_b) = (n_a.div_ceil(tile), n_b.div_ceil(tile));
         let with_buffer = || (new_state(), Mat::zeros(tile.min(n_a), tile.min(n_b)));
         let states = fold_blocks(
-            self.threads,
+            self.pool,
             side_a * side_b,
             with_buffer,
             |(state, buffer), t| {
@@ -109,12 +112,12 @@ impl<'a> UnitPair<'a> {
                 let columns = block_range(t / side_a, tile, n_b);
                 product_into(
                     buffer.submatrix_mut(0, 0, rows.len(), columns.len()),
-                    self.a.subcols(rows.start, rows.len()).transpose(),
-                    self.b.subcols(columns.start, columns.len()),
+                    a.subcols(rows.start, rows.len()).transpose(),
+                    b.subcols(columns.start, columns.len()),
                 );
                 for (place, j) in columns.enumerate() {
                     let similarities = &mut buffer.col_as_slice_mut(place)[..rows.len()];
-                    similarities.iter_mut().for_each(|x| *x = self.sign.of(*x));
+                    similarities.iter_mut().for_each(|x| *x = sign.of(*x));
                     visit(state, rows.clone(), j, similarities);
                 }
             },

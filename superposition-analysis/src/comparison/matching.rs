@@ -5,6 +5,7 @@ use super::candidates::{Candidates, CosineSign, Partner, TopLists, UnitPair, mar
 use super::greedy::match_greedily;
 use super::sparse_assignment::{PricedAssignment, assign_sparse};
 use crate::directions::Units;
+use crate::kernel::ThreadPool;
 use crate::linalg::product;
 use crate::{AnalysisError, Real, check_finite};
 use faer::{Mat, MatRef};
@@ -301,12 +302,8 @@ pub(super) fn match_directions(a: &Units, b: &Units, options: &MatchOptions) -> 
         };
     }
     let (units_a, units_b) = (a.gather(&features_a), b.gather(&features_b));
-    let pair = UnitPair::new(
-        units_a.as_ref(),
-        units_b.as_ref(),
-        options.sign,
-        options.threads,
-    );
+    let pool = ThreadPool::new(options.threads);
+    let pair = UnitPair::new(units_a.as_ref(), units_b.as_ref(), options.sign, &pool);
     let found = find(&pair, method, options.n_candidates);
     let pairs: Vec<MatchedPair> = (0..n_a)
         .filter_map(|i| {

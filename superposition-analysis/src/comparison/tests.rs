@@ -5,6 +5,7 @@ use super::candidates::{CosineSign, Partner, UnitPair};
 use super::greedy::match_greedily;
 use super::random::Gaussians;
 use super::sparse_assignment::assign_sparse;
+use crate::kernel::ThreadPool;
 use crate::unit_directions;
 use faer::{Mat, MatRef};
 use proptest::prelude::*;
@@ -132,7 +133,8 @@ proptest! {
         // Some directions of A again, so that there are ties.
         let b = Mat::from_fn(a.nrows(), columns, |i, j| a[(a.nrows() - 1 - i, (3 * j) % a.ncols())]);
         let sign = if absolute { CosineSign::Absolute } else { CosineSign::Signed };
-        let mut pair = UnitPair::new(a.as_ref(), b.as_ref(), sign, threads);
+        let pool = ThreadPool::new(threads);
+        let mut pair = UnitPair::new(a.as_ref(), b.as_ref(), sign, &pool);
         pair.tile = tile;
         let found = pair.best(k);
         let back = pair.swapped().best(k);
@@ -163,7 +165,8 @@ proptest! {
     ) {
         let b = geometry::permute_columns(b.subrows(0, a.nrows()), &(0..20).collect::<Vec<_>>());
         let (a, b) = (unit_directions(a.as_ref()), unit_directions(b.as_ref()));
-        let pair = UnitPair::new(a.as_ref(), b.as_ref(), CosineSign::Signed, 1);
+        let pool = ThreadPool::new(1);
+        let pair = UnitPair::new(a.as_ref(), b.as_ref(), CosineSign::Signed, &pool);
         let mut lists = pair.best(k).of_a;
         for (i, list) in lists.iter_mut().enumerate() {
             list.iter_mut().for_each(|partner| partner.value = pair.similarity(i, partner.index));

@@ -5,7 +5,7 @@
 //!
 //! Each function has one body of plain Rust, which is also compiled for AVX2, except the products and the search of a tile, which have bodies of intrinsics there and more of them for AVX-512 and AMX.
 //! Where there are tiles, [`sliced`] makes products of f64 from those of bytes, and [`cosines`] cosines that are nearly as exact.
-//! This folder is the only place of the crate with unsafe code: calls into functions that are compiled for more than every machine has, made where the machine was found to have it, the loads of vectors, and the assembly of tiles.
+//! This folder is the only place of the crate with unsafe code: calls into functions that are compiled for more than every machine has, made where the machine was found to have it, the loads of vectors, the assembly of tiles, and the work of a [`ThreadPool`].
 #![allow(unsafe_code, reason = "vector intrinsics and the dispatch to them")]
 #![allow(
     clippy::needless_range_loop,
@@ -24,6 +24,7 @@ mod portable;
 mod sliced;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod sliced_cosines;
+mod thread_pool;
 
 #[cfg(test)]
 mod tests;
@@ -38,6 +39,7 @@ pub(crate) use cosines::{
     COSINE_UNIT, MOST_SQUARES, SQUARE_UNIT, TileSquares, depth_of_digits, digits_of_panel,
     lost_of_digits, multiply_digits, scale_of_digits,
 };
+pub use thread_pool::ThreadPool;
 
 /// Directions of a panel of columns.
 pub(crate) const PANEL: usize = 16;

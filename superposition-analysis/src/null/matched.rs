@@ -1,7 +1,7 @@
 //! Random dictionaries with the mean and the covariance of a given one.
 
 use crate::directions::column;
-use crate::kernel::dot;
+use crate::kernel::{ThreadPool, dot};
 use crate::linalg::{product, symmetric_eigen};
 use crate::parallel::{block_range, map_blocks};
 use crate::random::{Purpose, normal_columns};
@@ -24,7 +24,7 @@ pub(super) struct MatchedGaussian {
 
 impl MatchedGaussian {
     /// From the unit columns of a dictionary, at least one.
-    pub(super) fn new(units: MatRef<'_, f64>, threads: usize) -> Self {
+    pub(super) fn new(units: MatRef<'_, f64>, pool: &ThreadPool) -> Self {
         let (m, n) = units.shape();
         let mut mean = vec![0.0; m];
         for j in 0..n {
@@ -42,10 +42,10 @@ impl MatchedGaussian {
         let along = Mat::from_fn(m, 1, |i, _| mean[i]);
         // n times the covariance, or the Gram matrix with the same eigenvalues where that is smaller.
         let (mut values, projections) = if m <= n {
-            let (values, axes) = symmetric_eigen(operator(centered.as_ref(), threads).as_ref());
+            let (values, axes) = symmetric_eigen(operator(centered.as_ref(), pool).as_ref());
             (values, product(axes.transpose(), along.as_ref()))
         } else {
-            let gram = operator(centered.transpose(), threads);
+            let gram = operator(centered.transpose(), pool);
             let (values, coefficients) = symmetric_eigen(gram.as_ref());
             let inner = product(centered.transpose(), along.as_ref());
             (values, product(coefficients.transpose(), inner.as_ref()))
@@ -77,9 +77,9 @@ impl MatchedGaussian {
     }
 
     /// Draw number `draw`: as many unit columns as the dictionary has, a function of the seed and the number alone.
-    pub(super) fn draw(&self, seed: u64, draw: usize, threads: usize) -> Mat<f64> {
+    pub(super) fn draw(&self, seed: u64, draw: usize, pool: &ThreadPool) -> Mat<f64> {
         let n_blocks = self.n_features.div_ceil(STREAM_BLOCK);
-        let blocks = map_blocks(threads, n_blocks, |block| {
+        let blocks = map_blocks(pool, n_blocks, |block| {
             let range = block_range(block, STREAM_BLOCK, self.n_features);
             let mut units = Mat::zeros(self.mean.len(), range.len());
             let stream = draw as u64 * n_blocks as u64 + block as u64;

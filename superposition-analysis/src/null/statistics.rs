@@ -2,6 +2,7 @@
 
 use crate::directions::Directions;
 use crate::interference::{interference_of, mean};
+use crate::kernel::ThreadPool;
 use crate::linalg::product_into;
 use crate::parallel::{block_range, fold_blocks};
 use faer::{Mat, MatRef};
@@ -96,14 +97,14 @@ pub(super) fn statistics_of(
     units: MatRef<'_, f64>,
     rows: usize,
     threshold: f64,
-    threads: usize,
+    pool: &ThreadPool,
 ) -> Option<(PairStatistics, Vec<f64>)> {
     let n = units.ncols();
     if n < 2 {
         return None;
     }
     let rows = rows.clamp(1, n);
-    let interference = interference_of(&Directions::new(units, threads), &vec![1.0; n], n, threads);
+    let interference = interference_of(&Directions::new(units, pool), &vec![1.0; n], n, pool);
     let new_state = || Seen {
         nearest: vec![f64::NEG_INFINITY; n],
         smallest: f64::INFINITY,
@@ -111,7 +112,7 @@ pub(super) fn statistics_of(
         tile: Mat::zeros(TILE, TILE),
     };
     let tiles = tiles(rows, n);
-    let states = fold_blocks(threads, tiles.len(), new_state, |seen, tile| {
+    let states = fold_blocks(pool, tiles.len(), new_state, |seen, tile| {
         let (a, b) = tiles[tile].clone();
         visit(units, seen, a, b, rows, threshold);
     });

@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernel::ThreadPool;
 use crate::neighbors::Neighbor;
 use faer::{Mat, MatRef};
 use proptest::prelude::*;
@@ -50,8 +51,9 @@ fn naive(directions: &Directions<'_, f64>, features: &[usize], search: PairSearc
     pairs
 }
 
-fn assert_naive(w: MatRef<'_, f64>, search: PairSearch) {
-    let directions = Directions::new(w, 1);
+fn assert_naive(w: MatRef<'_, f64>, search: PairSearch, threads: usize) {
+    let pool = ThreadPool::new(threads);
+    let directions = Directions::new(w, &pool);
     let features = directions.lengths.represented(0.0);
     let expected = naive(&directions, &features, search);
     let labels = expected.clusters.labels();
@@ -62,7 +64,7 @@ fn assert_naive(w: MatRef<'_, f64>, search: PairSearch) {
         .into_iter()
         .chain(digits)
     {
-        let found = visit_pairs_in(precision, &directions, &features, search, None);
+        let found = visit_pairs_in(precision, &directions, &features, search, None, &pool);
         // Zeros of either sign are equal here, and only there do bits differ.
         assert!(found.neighbors.nearest.iter().eq(&expected.nearest));
         assert!(
@@ -78,12 +80,11 @@ fn assert_naive(w: MatRef<'_, f64>, search: PairSearch) {
     }
 }
 
-fn search(neighbors: usize, threshold: f64, threads: usize) -> PairSearch {
+fn search(neighbors: usize, threshold: f64) -> PairSearch {
     PairSearch {
         neighbors,
         threshold: Some(threshold),
         list_edges: true,
-        threads,
     }
 }
 
@@ -97,7 +98,7 @@ proptest! {
         threads in 1_usize..4,
         threshold in 0.0_f64..1.0,
     ) {
-        assert_naive(w.as_ref(), search(neighbors, threshold, threads));
+        assert_naive(w.as_ref(), search(neighbors, threshold), threads);
     }
 }
 
@@ -115,8 +116,8 @@ fn several_tiles_give_the_naive_result() {
     .enumerate()
     {
         let w = geometry::random_gaussian(m, n, seed as u64);
-        for threads in [1, 3] {
-            assert_naive(w.as_ref(), search(3, 0.2, threads));
+        for (neighbors, threads) in [(1, 1), (1, 3), (3, 1), (3, 3)] {
+            assert_naive(w.as_ref(), search(neighbors, 0.2), threads);
         }
     }
 }
@@ -132,7 +133,9 @@ fn near_ties_are_decided_by_the_dot_product() {
             let sign = if j % 7 < 3 { -1.0 } else { 1.0 };
             sign * (base[(k, j % 30)] + size * noise[(k, j)])
         });
-        assert_naive(w.as_ref(), search(4, 0.25, 2));
+        for neighbors in [1, 4] {
+            assert_naive(w.as_ref(), search(neighbors, 0.25), 2);
+        }
     }
 }
 
@@ -140,17 +143,17 @@ fn near_ties_are_decided_by_the_dot_product() {
 #[test]
 fn a_threshold_is_exclusive_to_the_bit() {
     let w = geometry::random_gaussian(12, 25, 8);
-    let directions = Directions::new(w.as_ref(), 1);
+    let directions = Directions::new(w.as_ref(), &ThreadPool::new(1));
     let cosine = directions.cosine(0, &directions, 1);
     for threshold in [
         cosine * cosine,
         (cosine * cosine).next_down(),
         (cosine * cosine).next_up(),
     ] {
-        assert_naive(w.as_ref(), search(1, threshold, 1));
+        assert_naive(w.as_ref(), search(1, threshold), 1);
     }
     for threshold in [-1.0, 0.0, 1.0, 2.0, f64::NAN] {
-        assert_naive(w.as_ref(), search(1, threshold, 1));
+        assert_naive(w.as_ref(), search(1, threshold), 1);
     }
 }
 
@@ -160,5 +163,7 @@ fn copies_are_found_in_the_order_of_their_indices() {
     let base = geometry::random_gaussian(4, 3, 1);
     let n = 2 * SIDE + 5;
     let w = Mat::from_fn(4, n, |k, j| base[(k, j % 3)]);
-    assert_naive(w.as_ref(), search(5, 0.5, 2));
+    for neighbors in [1, 5] {
+        assert_naive(w.as_ref(), search(neighbors, 0.5), 2);
+    }
 }

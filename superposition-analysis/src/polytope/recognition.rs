@@ -5,7 +5,7 @@ use super::search::Search;
 use crate::dimensionality::feature_dimensionality;
 use crate::directions::Directions;
 use crate::directions::column;
-use crate::kernel::dot;
+use crate::kernel::{ThreadPool, dot};
 use crate::linalg::{product, singular_values};
 use crate::{AnalysisError, Real, check_finite};
 use faer::{Mat, MatRef};
@@ -89,7 +89,7 @@ pub(crate) fn checked<T: Real>(w: MatRef<'_, T>) -> Result<Directions<'_, T>, An
         });
     }
     check_finite(w)?;
-    Ok(Directions::new(w, 1))
+    Ok(Directions::new(w, &ThreadPool::new(1)))
 }
 
 pub(crate) fn validate_tolerance(tolerance: f64) -> Result<(), AnalysisError> {

@@ -27,7 +27,7 @@ pub(super) fn visit<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<
     (search, squares): (PairSearch, Option<SquareSums>),
     stage: &mut Stage<'_, O>,
 ) -> Result<Pairs, Stop<B, S::Error>> {
-    let n = reader.n_features;
+    let (n, pool) = (reader.n_features, reader.pool);
     let n_bands = n.div_ceil(band_features);
     // The represented features of a band, by their numbers.
     let numbers = |band: usize| {
@@ -64,6 +64,7 @@ pub(super) fn visit<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<
                 let flow = found.visit(
                     (&own.directions, &own.band),
                     other.map(|other| (&other.directions, &other.band)),
+                    pool,
                     |block, n_blocks| {
                         let share = block as f64 / n_blocks as f64;
                         match stage.at((done + share * pairs) / all) {
@@ -113,18 +114,12 @@ fn load<S: ColumnSource>(
     if !features.is_empty() {
         reader.read(columns, &mut values)?;
     }
-    let directions = Directions::of_scaled(values, reader.n_hidden, reader.threads);
+    let directions = Directions::of_scaled(values, reader.n_hidden, reader.pool);
     if precision.is_none() && !features.is_empty() {
         *precision = Some(Precision::of(&directions, &features));
     }
     // A band of no features has no pairs.
     let precision = precision.unwrap_or(Precision::Words);
-    let band = Band::new(
-        &directions,
-        features,
-        numbers.start,
-        precision,
-        reader.threads,
-    );
+    let band = Band::new(&directions, features, numbers.start, precision, reader.pool);
     Ok(Loaded { directions, band })
 }

@@ -15,6 +15,7 @@ use std::ops::ControlFlow;
 use crate::AnalysisError;
 use crate::activity::{by_rates, check_rates};
 use crate::coherence::RepresentedPairs;
+use crate::kernel::ThreadPool;
 use crate::report::{SumWeights, check_not_empty, report};
 use crate::squares::SquareSums;
 use crate::weighted_frame::Request;
@@ -162,7 +163,8 @@ fn analyze_planned<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<B
     observe: &mut O,
 ) -> Result<DictionaryReport, Stop<B, S::Error>> {
     let (m, n) = source.shape();
-    let mut reader = Reader::new(source, analysis.threads);
+    let pool = ThreadPool::new(analysis.threads);
+    let mut reader = Reader::new(source, &pool);
     let search = analysis.pair_search();
     let lengths = reader.measure(&mut Stage {
         observe: &mut *observe,
@@ -242,7 +244,8 @@ pub fn activity_interference_stream<S: ColumnSource, B>(
     check_not_empty((m, n))?;
     check_rates(rates)?;
     let plan = StreamPlan::new((m, n), size_of::<S::Element>(), &options)?;
-    let mut reader = Reader::new(source, options.analysis.threads);
+    let pool = ThreadPool::new(options.analysis.threads);
+    let mut reader = Reader::new(source, &pool);
     let mut weigh = || {
         let mut stage = Stage {
             observe: &mut observe,

@@ -6,6 +6,7 @@ use faer::MatRef;
 
 use super::{ColumnSource, Stage, Stop, StreamProgress};
 use crate::directions::{Directions, Lengths, column_mut, copy_unit, scale_extremes};
+use crate::kernel::ThreadPool;
 use crate::weighted_frame::FEATURE_BLOCK;
 use crate::{AnalysisError, Real, check_finite, from_columns};
 
@@ -14,19 +15,19 @@ pub(super) struct Reader<'s, S: ColumnSource> {
     source: &'s mut S,
     pub(super) n_hidden: usize,
     pub(super) n_features: usize,
-    pub(super) threads: usize,
+    pub(super) pool: &'s ThreadPool,
     /// The last block of [`read_units`](Self::read_units).
     block: Vec<S::Element>,
 }
 
 impl<'s, S: ColumnSource> Reader<'s, S> {
-    pub(super) fn new(source: &'s mut S, threads: usize) -> Self {
+    pub(super) fn new(source: &'s mut S, pool: &'s ThreadPool) -> Self {
         let (n_hidden, n_features) = source.shape();
         Self {
             source,
             n_hidden,
             n_features,
-            threads,
+            pool,
             block: Vec::new(),
         }
     }
@@ -39,7 +40,7 @@ impl<'s, S: ColumnSource> Reader<'s, S> {
     ) -> Result<Vec<i32>, S::Error> {
         values.resize(features.len() * self.n_hidden, Real::ZERO);
         self.source.read(features, values)?;
-        Ok(scale_extremes(values, self.n_hidden, self.threads))
+        Ok(scale_extremes(values, self.n_hidden, self.pool))
     }
 
     /// Reads the unit directions of a range of features into the first columns of `units`.
@@ -81,7 +82,7 @@ impl<'s, S: ColumnSource> Reader<'s, S> {
                 .map_err(Stop::Failed)?;
             let w = from_columns(&values, self.n_hidden, range.len());
             check_block(w, range.start).map_err(|error| Stop::Failed(error.into()))?;
-            let directions = Directions::new(w, self.threads);
+            let directions = Directions::new(w, self.pool);
             measures.extend(directions.lengths.measures());
             exponents.extend(scaled);
         }

@@ -102,8 +102,8 @@ where
     S: ColumnSource,
     O: FnMut(StreamProgress) -> ControlFlow<B>,
 {
-    let (m, n, threads) = (reader.n_hidden, reader.n_features, reader.threads);
-    let at_once = blocks_at_once(threads, requests.len());
+    let (m, n, pool) = (reader.n_hidden, reader.n_features, reader.pool);
+    let at_once = blocks_at_once(pool.n_threads(), requests.len());
     let chunk = chunk_size(n);
     let n_chunks = n.div_ceil(chunk);
     let new_operators = |count: usize| {
@@ -129,7 +129,7 @@ where
                 read += block.len();
             }
             let tasks = partials.iter_mut().zip(&mut memories).enumerate();
-            for_each(threads, tasks, |(task, (operator, memory))| {
+            for_each(pool, tasks, |(task, (operator, memory))| {
                 let (b, k) = (task / requests.len(), task % requests.len());
                 let block = blocks[b].clone();
                 if !block.is_empty() {
@@ -169,26 +169,26 @@ where
     S: ColumnSource,
     O: FnMut(StreamProgress) -> ControlFlow<B>,
 {
-    let (m, n, threads) = (reader.n_hidden, reader.n_features, reader.threads);
+    let (m, n, pool) = (reader.n_hidden, reader.n_features, reader.pool);
     let halved: Vec<HalvedFrame> = operators
         .into_iter()
         .map(|operator| HalvedFrame::new(operator, arithmetic))
         .collect();
     let mut found: Vec<Forms> = halved.iter().map(HalvedFrame::no_forms).collect();
-    let mut values = vec![Vec::new(); threads];
+    let mut values = vec![Vec::new(); pool.n_threads()];
     let mut tasks: Vec<(ProductMemory, Vec<BlockForms>)> = values
         .iter()
         .map(|_| (ProductMemory::new(), Vec::new()))
         .collect();
     let blocks: Vec<Range<usize>> = reader.blocks().collect();
-    for blocks in blocks.chunks(threads) {
+    for blocks in blocks.chunks(pool.n_threads()) {
         for (block, values) in blocks.iter().zip(&mut values) {
             stage.at(0.5 + block.start as f64 / (2 * n) as f64)?;
             reader.read(block.clone(), values).map_err(Stop::Failed)?;
         }
         let tasks = &mut tasks[..blocks.len()];
         for_each(
-            threads,
+            pool,
             tasks.iter_mut().enumerate(),
             |(b, (memory, forms_of_block))| {
                 let features = (lengths, blocks[b].clone());
@@ -228,7 +228,7 @@ impl<O> Directly<'_, O> {
         S: ColumnSource,
         O: FnMut(StreamProgress) -> ControlFlow<B>,
     {
-        let (m, n, threads) = (reader.n_hidden, reader.n_features, reader.threads);
+        let (m, n, pool) = (reader.n_hidden, reader.n_features, reader.pool);
         let mut units = Mat::zeros(m, FEATURE_BLOCK.min(n));
         for group in features.chunks(self.group) {
             let mut rows: Vec<DirectRows> = group
@@ -257,7 +257,7 @@ impl<O> Directly<'_, O> {
                     .read_units(block.clone(), lengths, units.as_mut())
                     .map_err(Stop::Failed)?;
                 let units: MatRef<'_, f64> = units.subcols(0, block.len());
-                for_each(threads, rows.iter_mut(), |rows| {
+                for_each(pool, rows.iter_mut(), |rows| {
                     rows.add(block.clone(), units, request.weights, request.unit);
                 });
             }

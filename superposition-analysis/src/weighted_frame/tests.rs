@@ -1,4 +1,5 @@
 use super::*;
+use crate::kernel::ThreadPool;
 use superposition_testkit::geometry;
 use superposition_testkit::tolerance::{Tolerance, assert_all_close, assert_close};
 
@@ -9,11 +10,11 @@ fn the_error_of_the_frame_operator_stays_within_its_bound() {
     for second in [0.03, 0.23, 0.43, 0.63] {
         let direction = [1.0, second];
         let w = Mat::from_fn(2, n, |i, _| direction[i]);
-        let directions = Directions::new(w.as_ref(), 1);
+        let directions = Directions::new(w.as_ref(), &ThreadPool::new(1));
         let ones = vec![1.0; n];
         let requests = [Request::of(&ones)];
-        let operators = operators_of(&directions, &requests, 1, Arithmetic::F64);
-        let forms = quadratic_forms(&directions, operators, 1, Arithmetic::F64);
+        let operators = operators_of(&directions, &requests, &ThreadPool::new(1), Arithmetic::F64);
+        let forms = quadratic_forms(&directions, operators, &ThreadPool::new(1), Arithmetic::F64);
         // The length of the rounded direction is 1 up to 4 eps.
         let error = (forms[0].values[0] / n as f64 - 1.0).abs();
         assert!(error <= relative_error(2, n), "{direction:?}: {error:e}");
@@ -28,16 +29,16 @@ fn the_frame_operator_and_the_direct_sums_agree() {
         .enumerate()
     {
         let w = geometry::random_gaussian(m, n, seed as u64);
-        let directions = Directions::new(w.as_ref(), 1);
+        let directions = Directions::new(w.as_ref(), &ThreadPool::new(1));
         let weights = directions.lengths.norms.clone();
         let requests = [Unit::Weights, Unit::Own].map(|unit| Request {
             unit,
             ..Request::of(&weights)
         });
-        let direct = totals_of(&directions, &requests, None, 2);
+        let direct = totals_of(&directions, &requests, None, &ThreadPool::new(2));
         let relative = Tolerance::relative(1e-8);
         for threads in [1, 3] {
-            let found = totals(&directions, &requests, None, threads);
+            let found = totals(&directions, &requests, None, &ThreadPool::new(threads));
             for (found, expected) in found.sums.iter().zip(&direct.sums) {
                 assert_all_close(found, expected, relative);
             }
@@ -57,8 +58,9 @@ fn forms_in<T: Real>(
     requests: &[Request<'_>],
     arithmetic: Arithmetic,
 ) -> Vec<Forms> {
-    let operators = operators_of(directions, requests, 1, arithmetic);
-    quadratic_forms(directions, operators, 1, arithmetic)
+    let pool = ThreadPool::new(1);
+    let operators = operators_of(directions, requests, &pool, arithmetic);
+    quadratic_forms(directions, operators, &pool, arithmetic)
 }
 
 /// One feature is a hundred times as long as the others and orthogonal to them: beside it digits tell nothing of what those share, and f64 does.
@@ -69,7 +71,7 @@ fn rows_that_digits_lose_are_found_in_f64() {
     (0..n).for_each(|j| w[(0, j)] = 0.0);
     w.col_as_slice_mut(0).fill(0.0);
     w[(0, 0)] = 100.0 * (m as f64).sqrt();
-    let directions = Directions::new(w.as_ref(), 1);
+    let directions = Directions::new(w.as_ref(), &ThreadPool::new(1));
     let requests = [Request::of(&directions.lengths.relative)];
     let forms = |arithmetic| forms_in(&directions, &requests, arithmetic).swap_remove(0);
     let (digits, exact) = (
@@ -81,8 +83,11 @@ fn rows_that_digits_lose_are_found_in_f64() {
     // Where the machine has tiles at all.
     let has_lost = digits.lost() > 0.0;
     assert_eq!(is_lost(&requests[0], &digits, m), has_lost);
-    let found = totals(&directions, &requests, None, 1);
-    assert_eq!(found, totals_of(&directions, &requests, Some(&[exact]), 1));
+    let found = totals(&directions, &requests, None, &ThreadPool::new(1));
+    assert_eq!(
+        found,
+        totals_of(&directions, &requests, Some(&[exact]), &ThreadPool::new(1))
+    );
 }
 
 /// A feature of which the digits of f32 tell too little is looked at in more of them, and one of f64 at once.
@@ -104,8 +109,9 @@ fn five_digits_are_for_f32_where_they_are_enough() {
         }
     };
     let [five, six] = [Digits::Five, Digits::Six].map(Arithmetic::InDigits);
-    let wide = Directions::new(w.as_ref(), 1);
-    let [narrow, spiky] = [&narrow, &spiky].map(|w| Directions::new(w.as_ref(), 1));
+    let wide = Directions::new(w.as_ref(), &ThreadPool::new(1));
+    let [narrow, spiky] =
+        [&narrow, &spiky].map(|w| Directions::new(w.as_ref(), &ThreadPool::new(1)));
     assert_eq!(first(&wide.lengths, false), six);
     if Digits::Five.lost(1, 1.0) > 0.0 {
         assert_eq!(first(&narrow.lengths, true), five);
@@ -143,11 +149,11 @@ fn sums_are_accurate_whatever_the_norms() {
         let norm = [1.0, 1e-8, 1e-30][j % 3];
         w.col_as_slice_mut(j).iter_mut().for_each(|x| *x *= norm);
     }
-    let directions = Directions::new(w.as_ref(), 1);
+    let directions = Directions::new(w.as_ref(), &ThreadPool::new(1));
     let own = Request::of_others(&directions.lengths);
     let requests = [own, Request::of(&directions.lengths.relative)];
-    let found = totals(&directions, &requests, None, 2);
-    let direct = totals_of(&directions, &requests, None, 2);
+    let found = totals(&directions, &requests, None, &ThreadPool::new(2));
+    let direct = totals_of(&directions, &requests, None, &ThreadPool::new(2));
     for (found, expected) in found.sums.iter().zip(&direct.sums) {
         assert_all_close(found, expected, Tolerance::relative(1e-6));
     }

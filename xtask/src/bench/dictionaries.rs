@@ -41,7 +41,7 @@ pub(super) const ALL: [Dictionary; 3] = [
         id: "w6-2000",
         n: 2000,
         m: 256,
-        repeats: 9,
+        repeats: 51,
         sums: false,
     },
     Dictionary {
