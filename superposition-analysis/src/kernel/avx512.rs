@@ -126,23 +126,22 @@ pub(super) fn find_hits(
         let row_high = _mm512_set1_ps(bounds.row_high[row]);
         let row_low = _mm512_set1_ps(bounds.row_low[row]);
         // All of a row before the few of them: nothing has to make room for a call.
-        let mut masks = [0; SIDE / PANEL];
-        let mut any = 0;
-        for (at, mask) in masks.iter_mut().enumerate() {
-            let first = at * PANEL;
-            let high = _mm512_min_ps(row_high, load_numbers(&bounds.column_high, first));
-            let low = _mm512_max_ps(row_low, load_numbers(&bounds.column_low, first));
-            let value = scaled(tile, (row, first), scale, column_scales);
-            let is_high = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(value, high);
-            *mask = is_high | _mm512_cmp_ps_mask::<_CMP_LE_OQ>(value, low);
-            any |= *mask;
+        const { assert!(SIDE.is_multiple_of(64)) };
+        let mut masks = [0_u64; SIDE / 64];
+        for (of_four, mask) in masks.iter_mut().enumerate() {
+            for at in 0..64 / PANEL {
+                let first = 64 * of_four + at * PANEL;
+                let high = _mm512_min_ps(row_high, load_numbers(&bounds.column_high, first));
+                let low = _mm512_max_ps(row_low, load_numbers(&bounds.column_low, first));
+                let value = scaled(tile, (row, first), scale, column_scales);
+                let is_high = _mm512_cmp_ps_mask::<_CMP_GE_OQ>(value, high);
+                let is_hit = is_high | _mm512_cmp_ps_mask::<_CMP_LE_OQ>(value, low);
+                *mask |= u64::from(is_hit) << (at * PANEL);
+            }
         }
-        if any == 0 {
-            continue;
-        }
-        for (at, mut lanes) in masks.into_iter().enumerate() {
+        for (of_four, mut lanes) in masks.into_iter().enumerate() {
             while lanes != 0 {
-                let column = at * PANEL + lanes.trailing_zeros() as usize;
+                let column = 64 * of_four + lanes.trailing_zeros() as usize;
                 lanes &= lanes - 1;
                 // In the order of the vectors, for the same bits.
                 let value = tile[row][column] as f32 * row_scale * column_scales[column];
