@@ -7,10 +7,10 @@ use crate::directions::Directions;
 use crate::kernel::{
     BYTE_BLOCK, COSINE_UNIT, PANEL, PanelLine, Rows, SIDE, SliceMemory, ThreadPool, Tile,
     TileSquares, byte_range, depth_of_bytes, depth_of_digits, digits_of_panel, dot_words,
-    largest_part, lost_of_digits, multiply_bytes, multiply_digits, multiply_words, round_into,
-    scale_of_digits,
+    fill_panels, largest_part, lost_of_digits, multiply_bytes, multiply_digits, multiply_words,
+    round_into, scale_of_digits,
 };
-use crate::parallel::{for_each, for_each_with};
+use crate::parallel::for_each;
 
 /// A component of 1 in words: the largest integer of 16 bits.
 ///
@@ -129,21 +129,20 @@ impl Quantized {
             Precision::Digits { .. } => depth_of_digits(m),
         };
         let n_panels = features.len().div_ceil(PANEL);
-        let mut lines = vec![PanelLine::default(); n_panels * depth];
         let mut roundings = vec![Rounding::default(); n_panels * PANEL];
         let mut words = match precision {
             Precision::Bytes => vec![0; features.len() * m],
             _ => Vec::new(),
         };
         let mut words_of_panels = words.chunks_mut((PANEL * m).max(1));
-        let panels = lines.chunks_mut(depth).zip(roundings.chunks_mut(PANEL));
-        let panels = panels.zip(features.chunks(PANEL)).map(|panel| {
+        let panels = roundings.chunks_mut(PANEL).zip(features.chunks(PANEL));
+        let panels = panels.map(|panel| {
             // None for words, whose lines say all.
             (panel, words_of_panels.next().unwrap_or_default())
         });
         let new_memory = || (SliceMemory::default(), vec![0; m]);
-        for_each_with(pool, panels, new_memory, |memory, panel| {
-            let (((lines, roundings), features), words) = panel;
+        let lines = fill_panels(pool, depth, panels, new_memory, |memory, lines, panel| {
+            let ((roundings, features), words) = panel;
             let (digits, rounded) = memory;
             if let Precision::Digits { scale } = precision {
                 roundings.fill(digit_rounding(m, scale));

@@ -19,6 +19,7 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod cosines;
+mod panels;
 mod portable;
 #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
 mod sliced;
@@ -39,6 +40,7 @@ pub(crate) use cosines::{
     COSINE_UNIT, MOST_SQUARES, SQUARE_UNIT, TileSquares, depth_of_digits, digits_of_panel,
     lost_of_digits, multiply_digits, scale_of_digits,
 };
+pub(crate) use panels::fill_panels;
 pub use thread_pool::ThreadPool;
 
 /// Directions of a panel of columns.
