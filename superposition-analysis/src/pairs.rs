@@ -69,7 +69,7 @@ pub(crate) fn visit_pairs<T: Real>(
     pool: &ThreadPool,
 ) -> Pairs {
     let precision = match &squares {
-        Some(squares) => squares.precision,
+        Some(squares) => squares.precision(),
         None => Precision::of(directions, features),
     };
     visit_pairs_in(precision, directions, features, search, squares, pool)

@@ -5,10 +5,10 @@ use std::ops::Range;
 use crate::Real;
 use crate::directions::Directions;
 use crate::kernel::{
-    BYTE_BLOCK, COSINE_UNIT, PANEL, PanelLine, Rows, SIDE, SliceMemory, ThreadPool, Tile,
-    TileSquares, byte_range, depth_of_bytes, depth_of_digits, digits_of_panel, dot_words,
+    BYTE_BLOCK, PANEL, PanelLine, Rows, SIDE, SliceMemory, ThreadPool, Tile, TileSquares,
+    byte_range, cosine_unit, depth_of_bytes, depth_of_digits, digits_of_panel, dot_words,
     fill_panels, largest_part, lost_of_digits, multiply_bytes, multiply_digits, multiply_words,
-    round_into, scale_of_digits,
+    round_into,
 };
 use crate::parallel::for_each;
 
@@ -54,11 +54,6 @@ impl Precision {
         } else {
             Self::Words
         }
-    }
-
-    /// Digits for unit directions with components of at most this size; none where the machine has no tiles.
-    pub(crate) fn digits(largest: f64) -> Option<Self> {
-        scale_of_digits(largest).map(|scale| Self::Digits { scale })
     }
 
     /// Rounds the unit direction of a feature, times its scale, to integers.
@@ -287,10 +282,10 @@ fn slack(n_hidden: usize) -> f64 {
 
 /// What digits tell of a cosine, rounded to the unit of a tile.
 fn digit_rounding(n_hidden: usize, scale: f64) -> Rounding {
-    let lost = lost_of_digits(n_hidden, scale) + COSINE_UNIT;
+    let lost = lost_of_digits(n_hidden, scale);
     Rounding {
         // Of two directions together.
-        inverse_scale: COSINE_UNIT.sqrt() as f32,
+        inverse_scale: cosine_unit(scale).sqrt() as f32,
         residual: (lost / 2.0 + slack(n_hidden)) as f32,
     }
 }

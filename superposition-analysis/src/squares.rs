@@ -6,7 +6,9 @@ use std::ops::Range;
 
 use crate::best::Members;
 use crate::directions::Lengths;
-use crate::kernel::{MOST_SQUARES, SQUARE_UNIT, TileSquares, lost_of_digits};
+use crate::kernel::{
+    MOST_SQUARES, SQUARE_STEP, TileSquares, cosine_unit, lost_of_digits, scale_of_digits,
+};
 use crate::products::{Forms, IN_DIGITS};
 use crate::quantized::Precision;
 use crate::weighted_frame::SAFETY_OF_DIGITS;
@@ -19,21 +21,14 @@ pub(crate) fn is_suitable(n_features: usize, n_hidden: usize) -> bool {
     IN_DIGITS.contains(&n_hidden) && n_features <= MOST_SQUARES.min(MOST_PER_DIMENSION * n_hidden)
 }
 
-/// What digits may take of a cosine.
-fn lost_of_cosines(n_hidden: usize, precision: Precision) -> f64 {
-    match precision {
-        Precision::Digits { scale } => lost_of_digits(n_hidden, scale),
-        _ => unreachable!("other cosines are not squared"),
-    }
-}
-
-/// For every feature the sum of its squared cosines, with itself too: times the squared norms of the others, as [`Lengths::relative`] has them, and plain.
+/// For every feature the sum of its squared cosines with others: times the squared norms of the others, as [`Lengths::relative`] has them, and plain.
 pub(crate) struct SquareSums {
     /// The norms.
     weights: Vec<f64>,
+    /// In units of the square of a [`cosine_unit`].
     sums: [Vec<f64>; 2],
-    /// Of the pass.
-    pub(crate) precision: Precision,
+    /// Of the digits.
+    scale: f64,
 }
 
 impl SquareSums {
@@ -46,13 +41,18 @@ impl SquareSums {
             return None;
         }
         let size = |j: usize| lengths.measures()[j].largest / lengths.of(j);
-        let precision = Precision::digits((0..n).map(size).fold(0.0, f64::max))?;
-        let lost = 2.0 * lost_of_cosines(n_hidden, precision) * (n_hidden as f64).sqrt();
+        let scale = scale_of_digits((0..n).map(size).fold(0.0, f64::max))?;
+        let lost = 2.0 * lost_of_digits(n_hidden, scale) * (n_hidden as f64).sqrt();
         (SAFETY_OF_DIGITS * lost <= 1.0).then(|| Self {
             weights: lengths.relative.clone(),
             sums: [vec![0.0; n], vec![0.0; n]],
-            precision,
+            scale,
         })
+    }
+
+    /// Of the pass.
+    pub(crate) fn precision(&self) -> Precision {
+        Precision::Digits { scale: self.scale }
     }
 
     /// Nothing yet for some of the features.
@@ -61,7 +61,7 @@ impl SquareSums {
         Self {
             weights: members.numbers().map(|own| self.weights[own]).collect(),
             sums: [vec![0.0; n], vec![0.0; n]],
-            precision: self.precision,
+            scale: self.scale,
         }
     }
 
@@ -90,18 +90,26 @@ impl SquareSums {
         }
     }
 
-    /// What [`totals`](crate::weighted_frame::totals) wants of its requests: `$\sum_j (r_j\, u_i \cdot u_j)^2$`, for the norms and for ones.
+    /// What [`totals`](crate::weighted_frame::totals) wants of its requests: `$\sum_j (r_j\, u_i \cdot u_j)^2$`, with `$j = i$` too, for the norms and for ones.
     ///
-    /// With cosines within `$\delta$` a sum is known within `$2 \delta \sqrt{\sum_j r_j^2} \sqrt{\sum_j (r_j \cos)^2} + \delta^2 \sum_j r_j^2$`, by Cauchy and Schwarz, and n roundings to [`SQUARE_UNIT`].
+    /// With cosines within `$\delta$` a sum is known within `$2 \delta \sqrt{\sum_j r_j^2} \sqrt{\sum_j (r_j \cos)^2} + \delta^2 \sum_j r_j^2$`, by Cauchy and Schwarz, and n roundings to [`SQUARE_STEP`].
     pub(crate) fn forms(self, n_hidden: usize) -> Vec<Forms> {
-        let lost = lost_of_cosines(n_hidden, self.precision);
+        let lost = lost_of_digits(n_hidden, self.scale);
         let n = self.weights.len();
         let [weighted, plain] = self.sums;
-        let form = |values: Vec<f64>, weights: &[f64]| {
+        let square_unit = cosine_unit(self.scale) * cosine_unit(self.scale);
+        let form = |mut values: Vec<f64>, weights: &[f64]| {
+            for (sum, own) in values.iter_mut().zip(weights) {
+                *sum = *sum * square_unit + own * own;
+            }
             let all: f64 = weights.iter().map(|r| r * r).sum();
             let largest = values.iter().copied().fold(0.0, f64::max);
             let of_cosines = 2.0 * lost * (all * largest).sqrt() + lost * lost * all;
-            Forms::of_squares(values, weights, of_cosines + n as f64 * SQUARE_UNIT)
+            Forms::of_squares(
+                values,
+                weights,
+                of_cosines + n as f64 * SQUARE_STEP * square_unit,
+            )
         };
         vec![form(weighted, &self.weights), form(plain, &vec![1.0; n])]
     }
@@ -167,7 +175,7 @@ mod tests {
         let search = AnalysisOptions::default().pair_search().unwrap();
         let Some(squares) = SquareSums::new(lengths, &all, m) else {
             // Where the machine has no tiles.
-            assert!(Precision::digits(1.0).is_none());
+            assert!(scale_of_digits(1.0).is_none());
             return;
         };
         let found = crate::pairs::visit_pairs(&directions, &all, search, Some(squares), &pool);

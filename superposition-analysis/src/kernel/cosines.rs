@@ -8,14 +8,12 @@ use crate::Real;
 /// What is said to a caller that asks for tiles where there are none.
 pub(super) const NO_TILES: &str = "digits are for machines with tiles";
 
-/// What a number of a [`Tile`] of cosines in digits is multiplied with to be one.
-pub(crate) const COSINE_UNIT: f64 = 1.0 / (1 << 30) as f64;
-/// Sums of squared cosines times weights, which are multiples of this, and of so many squares at the most below 2^16, so that f64 adds them without rounding: any order gives the same.
-pub(crate) const SQUARE_UNIT: f64 = 1.0 / (1_u64 << 36) as f64;
+/// Sums of squared cosines times weights are multiples of this, in units of the square of a [`cosine_unit`], and of so many squares at the most below 2^78, so that f64 adds them without rounding: any order gives the same.
+pub(crate) const SQUARE_STEP: f64 = (1 << 26) as f64;
 /// So many squares of cosines times at most 2 fit a sum.
 pub(crate) const MOST_SQUARES: usize = 1 << 14;
 
-/// Sums of squared cosines over the rows and the columns of a tile.
+/// Sums of squared cosines over the rows and the columns of a tile, in units of the square of a [`cosine_unit`].
 #[derive(Clone)]
 pub(crate) struct TileSquares {
     /// What cosines with the direction of a row are multiplied with in the first sum of a column; the second is plain.
@@ -47,7 +45,15 @@ pub(crate) fn scale_of_digits(largest: f64) -> Option<f64> {
     None
 }
 
-/// What a cosine of directions of so many components may be off by that [`multiply_digits`] squares.
+/// What a number of a [`Tile`] of cosines in digits, of directions times this scale, is multiplied with to be one.
+pub(crate) fn cosine_unit(scale: f64) -> f64 {
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    return sliced_cosines::unit(scale);
+    #[cfg(not(all(target_arch = "x86_64", target_os = "linux")))]
+    panic!("{NO_TILES}: {scale}");
+}
+
+/// What a cosine of directions of so many components may be off by that [`multiply_digits`] finds and squares.
 pub(crate) fn lost_of_digits(components: usize, scale: f64) -> f64 {
     #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
     return sliced_cosines::lost(components, scale);
@@ -83,10 +89,10 @@ pub(crate) fn digits_of_panel<'a, T: Real>(
     }
 }
 
-/// The cosines of the first `n_rows` directions of some rows of digits with those of some panels, in units of [`COSINE_UNIT`], and the sums of their squares.
+/// The cosines of the first `n_rows` directions of some rows of digits with those of some panels, in units of [`cosine_unit`], and the sums of their squares.
 ///
-/// A tile on the diagonal has rows that are its columns: its sums are those of rows over all columns, the own one too, and those of columns over the rows of panels before.
-/// Together they are the sums over all.
+/// A tile on the diagonal has rows that are its columns: its sums are those of rows over all other columns of their panel and of panels after, and those of columns over the rows of panels before.
+/// Together they are the sums over all others; what a direction has with itself is 0 in the tile.
 pub(crate) fn multiply_digits(
     rows: &Rows,
     n_rows: usize,

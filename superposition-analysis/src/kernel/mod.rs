@@ -37,7 +37,7 @@ use crate::Real;
 use crate::directions::column;
 
 pub(crate) use cosines::{
-    COSINE_UNIT, MOST_SQUARES, SQUARE_UNIT, TileSquares, depth_of_digits, digits_of_panel,
+    MOST_SQUARES, SQUARE_STEP, TileSquares, cosine_unit, depth_of_digits, digits_of_panel,
     lost_of_digits, multiply_digits, scale_of_digits,
 };
 pub(crate) use panels::fill_panels;

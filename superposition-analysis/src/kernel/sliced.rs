@@ -366,7 +366,7 @@ fn joined<const N: usize>(sums: &[Sums; N], row: usize) -> [f64; VECTORS] {
 /// The first or the last eight of them.
 #[target_feature(enable = "avx512f,fma")]
 #[inline]
-pub(super) fn joined_half<const N: usize>(sums: &[Sums; N], row: usize, half: usize) -> __m512d {
+fn joined_half<const N: usize>(sums: &[Sums; N], row: usize, half: usize) -> __m512d {
     let of_slice = |slice: &Sums| {
         let sums = &slice[row][LANES * half..][..LANES];
         // SAFETY: eight integers.

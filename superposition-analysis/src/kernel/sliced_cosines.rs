@@ -1,14 +1,15 @@
 //! Cosines of directions in four digits of 8 bits, by tiles, and the sums of their squares.
 
 use std::arch::x86_64::{
-    __m512d, _mm512_castsi256_si512, _mm512_castsi512_si256, _mm512_cvtpd_epi32, _mm512_fmadd_pd,
-    _mm512_inserti64x4, _mm512_loadu_pd, _mm512_mul_pd, _mm512_reduce_add_pd, _mm512_set1_pd,
-    _mm512_setzero_si512, _mm512_storeu_pd, _mm512_storeu_si512, _mm512_sub_pd,
+    __m512d, __m512i, _mm256_loadu_si256, _mm512_add_epi32, _mm512_cvtepi32_pd, _mm512_fmadd_pd,
+    _mm512_loadu_pd, _mm512_loadu_si512, _mm512_maskz_add_epi32, _mm512_mul_pd,
+    _mm512_reduce_add_pd, _mm512_set1_epi32, _mm512_set1_pd, _mm512_slli_epi32, _mm512_sllv_epi32,
+    _mm512_srai_epi32, _mm512_srav_epi32, _mm512_storeu_pd, _mm512_storeu_si512, _mm512_sub_pd,
 };
 
 use super::amx::{COMPONENTS, MultiplySlices, Sums, Tile, Tiles, VECTORS};
-use super::cosines::{COSINE_UNIT, TileSquares};
-use super::sliced::{LANES, SliceMemory, joined_half, split_each, transpose_all};
+use super::cosines::TileSquares;
+use super::sliced::{LANES, SliceMemory, split_each, transpose_all};
 use super::{PanelLine, SIDE};
 use crate::Real;
 
@@ -16,6 +17,10 @@ use crate::Real;
 const COSINE_DIGITS: usize = 4;
 /// The largest number of so many digits, less what rounding may add.
 const LARGEST_OF_DIGITS: f64 = 0x7f7f_7f7e_u32 as f64;
+/// A cosine of 1 is less than 2^31 of these, with room for what is lost.
+const LEAST_UNIT: f64 = 1.0 / 2.12e9;
+/// With the coarsest unit: the root of 2^40 / LEAST_UNIT.
+const LARGEST_SCALE: f64 = 4.828e10;
 
 /// As [`super::cosines::digits_of_panel`].
 #[target_feature(enable = "avx512f,fma,avx512bw,avx512dq,avx512vbmi")]
@@ -37,18 +42,34 @@ pub(super) fn depth(components: usize) -> usize {
     components.div_ceil(COMPONENTS) * COSINE_DIGITS * VECTORS
 }
 
-/// As [`super::cosines::scale_of_digits`].
+/// As [`super::cosines::scale_of_digits`]: as large as digits hold, and such that cosines fit integers.
 pub(super) fn scale(largest: f64) -> f64 {
-    LARGEST_OF_DIGITS / largest
+    (LARGEST_OF_DIGITS / largest).min(LARGEST_SCALE)
+}
+
+/// As [`super::cosines::cosine_unit`].
+pub(super) fn unit(scale: f64) -> f64 {
+    unit_of(finer(scale), scale)
+}
+
+fn unit_of(finer: i32, scale: f64) -> f64 {
+    libm::scalbn(1.0, 40 - finer) / scale / scale
+}
+
+/// How many bits finer the unit of cosines can be than the products of the first two digits with the second, 8 at the most.
+fn finer(scale: f64) -> i32 {
+    let fits = |&finer: &i32| unit_of(finer, scale) >= LEAST_UNIT;
+    (0..=8).rev().find(fits).unwrap_or(0)
 }
 
 /// As [`super::cosines::lost_of_digits`].
 ///
 /// Of the products of digits those of 2 with 2 and of 1 with 3 are left out, and smaller ones. Rounding moves a direction by at most half of a unit in each component.
+/// Rounding to the unit of cosines takes at most three quarters of it.
 pub(super) fn lost(components: usize, scale: f64) -> f64 {
     let m = components as f64;
     let left_out = 3.02 * f64::from(1 << 14) * 65_536.0;
-    1.01 * m.sqrt() / scale + m * left_out / scale / scale
+    1.01 * m.sqrt() / scale + m * left_out / scale / scale + 0.76 * unit(scale)
 }
 
 /// As [`super::cosines::multiply_digits`].
@@ -67,10 +88,8 @@ pub(super) fn multiply(
     let (columns, _) = panels.as_chunks::<VECTORS>();
     let (columns, _) = columns.as_chunks::<COSINE_DIGITS>();
     let groups = (rows.len() / steps, columns.len() / steps);
-    // What the sum of the products of the first digits is to be multiplied with.
-    let unit = libm::scalbn(1.0, 8 * 2 * (COSINE_DIGITS as i32 - 1)) / scale / scale;
     let mut fold = BlockFold {
-        to_cosine: unit,
+        finer: finer(scale),
         is_diagonal,
         row_sums: [[_mm512_set1_pd(LEAST_SUM); 2]; SIDE],
         column_sums: [[LEAST_SUM; SIDE]; 2],
@@ -94,18 +113,18 @@ pub(super) fn multiply(
 
 /// What becomes of the blocks of a tile of cosines.
 ///
-/// Sums are at least [`LEAST_SUM`] and below twice that, so that all are multiples of 2^-36, and what is added to them is rounded to such a multiple whatever they are.
-/// It is a square: the last bit of that is one of 2^-2k, so it is never halfway between two.
+/// Sums are at least [`LEAST_SUM`] and below twice that, so that all are multiples of 2^26, and what is added to them is rounded to such a multiple whatever they are.
+/// It is a square: the last bit of that is one of 2^2k, so it is never halfway between two.
 struct BlockFold {
-    /// The unit of a joined product.
-    to_cosine: f64,
+    /// Of the unit.
+    finer: i32,
     is_diagonal: bool,
     row_sums: [[__m512d; 2]; SIDE],
     column_sums: [[f64; SIDE]; 2],
 }
 
 /// Where sums of squares start.
-const LEAST_SUM: f64 = 65_536.0;
+const LEAST_SUM: f64 = (1_u128 << 78) as f64;
 
 impl BlockFold {
     /// Puts the cosines of a block, from this row and this column on, into the tile, and adds their squares to the sums.
@@ -118,20 +137,27 @@ impl BlockFold {
         tile: &mut super::Tile,
         squares: &TileSquares,
     ) {
-        let to_cosine = _mm512_set1_pd(self.to_cosine);
-        let to_tile = _mm512_set1_pd(1.0 / COSINE_UNIT);
         let halves = [column, column + LANES];
         let weights = halves.map(|at| load_eight(&squares.column_weights, at));
         let [of_weighted, of_plain] = &self.column_sums;
         let mut column_sums =
             halves.map(|at| [load_eight(of_weighted, at), load_eight(of_plain, at)]);
+        // Below 32, which the compiler need not ask.
+        let (up, down) = (self.finer & 15, (8 - self.finer) & 15);
+        let shifts = [up, down, (1 << down) >> 1].map(|number| _mm512_set1_epi32(number));
+        let is_own = self.is_diagonal && first == column;
         for r in 0..VECTORS {
+            let others = if is_own { !(1 << r) } else { u16::MAX };
+            let to = &mut tile[first + r][column..column + VECTORS];
+            let row = cosines(sums, r, shifts, others);
+            // SAFETY: sixteen integers.
+            unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), row) };
             let row_weight = _mm512_set1_pd(squares.row_weights[first + r]);
             let [mut weighted, mut plain] = self.row_sums[first + r];
-            let mut cosines = [_mm512_castsi512_si256(_mm512_setzero_si512()); 2];
             for half in 0..2 {
-                let cosine = _mm512_mul_pd(joined_half(sums, r, half), to_cosine);
-                cosines[half] = _mm512_cvtpd_epi32(_mm512_mul_pd(cosine, to_tile));
+                // SAFETY: eight integers.
+                let eight = unsafe { _mm256_loadu_si256(to[LANES * half..].as_ptr().cast()) };
+                let cosine = _mm512_cvtepi32_pd(eight);
                 let by_column = _mm512_mul_pd(cosine, weights[half]);
                 let by_row = _mm512_mul_pd(cosine, row_weight);
                 weighted = _mm512_fmadd_pd(by_column, by_column, weighted);
@@ -141,15 +167,10 @@ impl BlockFold {
                 *of_plain = _mm512_fmadd_pd(cosine, cosine, *of_plain);
             }
             self.row_sums[first + r] = [weighted, plain];
-            let low = _mm512_castsi256_si512(cosines[0]);
-            let to = &mut tile[first + r][column..column + VECTORS];
-            let all = _mm512_inserti64x4::<1>(low, cosines[1]);
-            // SAFETY: sixteen integers.
-            unsafe { _mm512_storeu_si512(to.as_mut_ptr().cast(), all) };
         }
         if self.is_diagonal {
             if first == column {
-                // Here every pair is there twice, and rows have it all.
+                // Here every pair is there twice, and rows have it all; and what a direction has with itself is left out.
                 return;
             }
             for r in first..first + VECTORS {
@@ -167,10 +188,52 @@ impl BlockFold {
     }
 }
 
+/// A row of cosines in their unit with some of the columns, and zeros with the rest, from products that are to be shifted so far up and down, and what rounds them.
+///
+/// What does not fit on the way comes back: the result fits.
+#[target_feature(enable = "avx512f,avx512bw")]
+#[inline]
+fn cosines(
+    sums: &[Sums; COSINE_DIGITS],
+    row: usize,
+    [up, down, half]: [__m512i; 3],
+    columns: u16,
+) -> __m512i {
+    let [first, second, third, last] = sums.each_ref().map(|slice| {
+        // SAFETY: sixteen integers.
+        unsafe { _mm512_loadu_si512(slice[row].as_ptr().cast()) }
+    });
+    let first = _mm512_add_epi32(_mm512_slli_epi32::<8>(first), second);
+    let last = _mm512_srai_epi32::<8>(_mm512_add_epi32(last, _mm512_set1_epi32(128)));
+    let last = _mm512_add_epi32(_mm512_add_epi32(third, half), last);
+    let (first, last) = (_mm512_sllv_epi32(first, up), _mm512_srav_epi32(last, down));
+    _mm512_maskz_add_epi32(columns, first, last)
+}
+
 /// Eight numbers from a place on.
 #[target_feature(enable = "avx512f")]
 #[inline]
 fn load_eight(numbers: &[f64; SIDE], at: usize) -> __m512d {
     // SAFETY: the slice holds eight numbers.
     unsafe { _mm512_loadu_pd(numbers[at..at + LANES].as_ptr()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the components are, a cosine of 1 is nearly 2^31, less what is lost.
+    #[test]
+    fn cosines_make_use_of_their_integers() {
+        for largest in [1.0, 0.71, 0.5, 0.1, 0.045, 0.0438, 0.02, 1e-4] {
+            let scale = scale(largest);
+            assert!(scale * largest <= LARGEST_OF_DIGITS * 1.000_000_001);
+            let one = 1.0 / unit(scale);
+            assert!((1.05e9..2.1201e9).contains(&one), "{largest}: {one:e}");
+            for components in [1, 1 << 8, 1 << 14] {
+                let room = lost(components, scale) / unit(scale);
+                assert!(one + room < 2_f64.powi(31), "{largest}: {room:e}");
+            }
+        }
+    }
 }

@@ -478,17 +478,15 @@ fn cosines_in_digits_and_sums_of_their_squares_are_those_of_f64_within_their_bou
             return;
         };
         let lost = lost_of_digits(m, scale);
-        assert!(lost <= 2e-9 * m as f64, "{m}: {lost:e}");
+        assert!(lost <= 2e-9 * (m + 1) as f64, "{m}: {lost:e}");
+        let unit = cosine_unit(scale);
         let weights = std::array::from_fn(|j| [1.0, 1.9, 1e-3, 0.0][j % 4] / (1 + j % 7) as f64);
         let (tile, squares) = cosines_of([rows.as_ref(), columns.as_ref()], &weights, scale, false);
         let cosine = |i: usize, j: usize| dot(rows.col_as_slice(i), columns.col_as_slice(j));
         for i in 0..n {
             for j in 0..others {
-                let error = (f64::from(tile[i][j]) * COSINE_UNIT - cosine(i, j)).abs();
-                assert!(
-                    error <= lost + COSINE_UNIT,
-                    "{m} {n}: {error:e} of {lost:e}"
-                );
+                let error = (f64::from(tile[i][j]) * unit - cosine(i, j)).abs();
+                assert!(error <= lost, "{m} {n}: {error:e} of {lost:e}");
             }
         }
         // Of the squares of some cosines times weights.
@@ -496,9 +494,10 @@ fn cosines_in_digits_and_sums_of_their_squares_are_those_of_f64_within_their_bou
             let (mut sum, mut most) = (0.0, 0.0);
             for &(cosine, weight) in terms {
                 sum += (cosine * weight) * (cosine * weight);
-                most += lost * (2.0 * cosine.abs() + lost) * weight * weight + SQUARE_UNIT;
+                most += lost * (2.0 * cosine.abs() + lost) * weight * weight
+                    + SQUARE_STEP * unit * unit;
             }
-            let error = (found - sum).abs();
+            let error = (found * unit * unit - sum).abs();
             assert!(error <= most, "{m} {n}: {error:e} of {most:e}");
         };
         let terms = |cosines: &dyn Fn(usize) -> f64, count: usize| {
@@ -518,16 +517,28 @@ fn cosines_in_digits_and_sums_of_their_squares_are_those_of_f64_within_their_bou
                 assert_sum(found[j], &terms);
             }
         }
-        // On the diagonal the same, to the bit, though half of it is not computed.
+        // On the diagonal the same of others, to the bit, though half of it is not computed.
         let same = [rows.as_ref(), rows.as_ref()];
         let (whole, all) = cosines_of(same, &weights, scale, false);
         let (half, once) = cosines_of(same, &weights, scale, true);
         for i in 0..n {
-            assert_eq!(whole[i][..n], half[i][..n]);
-            for request in 0..2 {
+            assert_eq!(half[i][i], 0);
+            let others = |j: &usize| *j != i;
+            let row = |tile: &Tile| {
+                (0..n)
+                    .filter(others)
+                    .map(|j| tile[i][j])
+                    .collect::<Vec<_>>()
+            };
+            assert_eq!(row(&whole), row(&half));
+            for (request, weight) in [weights[i], 1.0].into_iter().enumerate() {
                 assert_eq!(all.columns[request][i], all.rows[request][i]);
+                let own = f64::from(whole[i][i]) * weight;
+                // Rounded as a sum rounds it.
+                let least = 2_f64.powi(78);
+                let own = own.mul_add(own, least) - least;
                 let both = once.rows[request][i] + once.columns[request][i];
-                assert_eq!(both, all.rows[request][i], "{m} {n}: {i}");
+                assert_eq!(both + own, all.rows[request][i], "{m} {n}: {i}");
             }
         }
     }

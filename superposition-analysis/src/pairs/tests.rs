@@ -1,5 +1,5 @@
 use super::*;
-use crate::kernel::ThreadPool;
+use crate::kernel::{ThreadPool, scale_of_digits};
 use crate::neighbors::Neighbor;
 use faer::{Mat, MatRef};
 use proptest::prelude::*;
@@ -59,7 +59,8 @@ fn assert_naive(w: MatRef<'_, f64>, search: PairSearch, threads: usize) {
     let labels = expected.clusters.labels();
     let size = |&j: &usize| directions.lengths.measures()[j].largest / directions.lengths.of(j);
     // Where the machine has tiles.
-    let digits = Precision::digits(features.iter().map(size).fold(0.0, f64::max));
+    let digits = scale_of_digits(features.iter().map(size).fold(0.0, f64::max));
+    let digits = digits.map(|scale| Precision::Digits { scale });
     for precision in [Precision::Bytes, Precision::Words]
         .into_iter()
         .chain(digits)

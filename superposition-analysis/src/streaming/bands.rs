@@ -37,7 +37,7 @@ pub(super) fn visit<S: ColumnSource, B, O: FnMut(StreamProgress) -> ControlFlow<
     };
     let all = represented.len() as f64 * (represented.len() as f64 + 1.0) / 2.0;
     let mut done = 0.0;
-    let mut precision = squares.as_ref().map(|squares| squares.precision);
+    let mut precision = squares.as_ref().map(|squares| squares.precision());
     let mut found = PairsSoFar::new(represented.len(), search, squares);
     let mut rows: Option<Loaded<S::Element>> = None;
     for a in 0..n_bands {
