@@ -16,7 +16,7 @@ const ROUNDS: [usize; 2] = [1000, 1000];
 
 /// Threads for one analysis after the other, of which the caller's is one: the others start with the first work, and end when this is dropped.
 ///
-/// Between two pieces of work they stay awake for a tenth of a millisecond. What they find does not depend on how many there are.
+/// Between two pieces of work they stay awake for some quarter of a millisecond. What they find does not depend on how many there are.
 ///
 /// [`analyze_in`](crate::analyze_in) takes one; all else that has `threads` makes its own.
 pub struct ThreadPool {
