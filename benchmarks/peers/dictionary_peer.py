@@ -9,6 +9,7 @@ moments, as ours. NumPy: the same without the symmetry.
 import argparse
 import json
 import os
+import resource
 import time
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -136,6 +137,7 @@ line = {
     "version": version,
     "threads": chosen.threads,
     "seconds": seconds,
+    "peak_memory": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
 }
 if not chosen.sums:
     norms, d, interference, largest, _, count = (np.asarray(x) for x in found)

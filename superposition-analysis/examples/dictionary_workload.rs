@@ -71,6 +71,7 @@ fn run() -> Result<serde_json::Value, Error> {
         seconds.push(start.elapsed().as_secs_f64());
     }
     line["seconds"] = seconds.into();
+    line["peak_memory"] = peak_memory().into();
     if sums_only {
         return Ok(line);
     }
@@ -97,6 +98,16 @@ fn run() -> Result<serde_json::Value, Error> {
         "sampled": sampled,
     });
     Ok(line)
+}
+
+/// The most memory that this process has had, in bytes, its matrix among it; none where Linux does not tell.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kibibytes: u64 = peak.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(1024 * kibibytes)
 }
 
 /// One feature per run of m values: uniform noise around a centre that every eight features share, from the hash SplitMix64 of the position.

@@ -69,6 +69,9 @@ pub(super) struct Line {
     threads: usize,
     /// Of each report, or of each pass over the sums alone.
     seconds: Vec<f64>,
+    /// Of the process, in bytes; records of before 2026-11-24 have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    peak_memory: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     report: Option<Report>,
 }
@@ -224,11 +227,14 @@ fn table<'a>(
     goals: &Goals,
 ) -> Option<String> {
     let mut seconds: BTreeMap<(String, usize), Vec<f64>> = BTreeMap::new();
+    let mut memory: BTreeMap<(String, usize), u64> = BTreeMap::new();
     for line in lines {
-        let times = seconds
-            .entry((line.program.clone(), line.threads))
-            .or_default();
-        times.push(median(&line.seconds));
+        let key = (line.program.clone(), line.threads);
+        if let Some(peak) = line.peak_memory {
+            let most = memory.entry(key.clone()).or_default();
+            *most = peak.max(*most);
+        }
+        seconds.entry(key).or_default().push(median(&line.seconds));
     }
     let of = |program: &str, threads: usize| {
         let times = seconds.get(&(program.to_owned(), threads))?;
@@ -242,18 +248,23 @@ fn table<'a>(
         false => (id.to_string(), "full report"),
     };
     let mut text = format!(
-        "\n### {}: {what} of {n} x {m}\n\n| program | threads | ms | min..max |\n|---|---|---|---|\n",
+        "\n### {}: {what} of {n} x {m}\n\n| program | threads | ms | min..max | MiB |\n|---|---|---|---|---|\n",
         id.to_uppercase()
     );
-    for ((program, threads), times) in &seconds {
+    for (key, times) in &seconds {
+        let (program, threads) = key;
         let (low, high) = range(times);
+        let peak = memory
+            .get(key)
+            .map(|&bytes| format!(" {:.0}", mebibytes(bytes)));
         let ms = |seconds: f64| format!("{:.1}", seconds * 1e3);
         let _ = writeln!(
             text,
-            "| {program} | {threads} | {} | {}..{} |",
+            "| {program} | {threads} | {} | {}..{} |{} |",
             ms(median(times)),
             ms(low),
-            ms(high)
+            ms(high),
+            peak.unwrap_or_default()
         );
     }
     let rounds = seconds.values().map(Vec::len).min()?;
@@ -274,8 +285,22 @@ fn table<'a>(
             met(ratios, *goal)
         );
     }
-    text.push_str(".\n");
+    text.push('.');
+    let own = memory.iter().filter(|((program, _), _)| program == OURS);
+    if let Some(peak) = own.map(|(_, &bytes)| mebibytes(bytes)).reduce(f64::max) {
+        let limit = mebibytes(2 * 4 * (n * m) as u64) + 256.0;
+        let is_met = if peak <= limit { "met" } else { "missed" };
+        let _ = write!(
+            text,
+            " Peak memory {peak:.0} MiB, the matrix among it; limit, twice the matrix as f32 and 256 MiB, {limit:.0}: {is_met}."
+        );
+    }
+    text.push('\n');
     Some(text)
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 #[cfg(test)]
@@ -289,6 +314,7 @@ mod tests {
             workload: ALL[0].id.to_owned(),
             threads,
             seconds: vec![seconds],
+            peak_memory: (program == OURS).then_some(threads as u64 * (100 << 20)),
             report: Some(Report {
                 total_dimensionality: 3.0,
                 mean_interference: 0.25,
@@ -311,8 +337,9 @@ mod tests {
         let text = tables(&lines, &goals);
         for expected in [
             "### W6-2000: full report of 2000 x 256",
-            "| torch | 2 | 40.0 | 40.0..40.0 |",
-            "1 rounds. r1 3.00, r2 6.00; floor 4 / 4: r1 missed; goal 6 / 6: r1 missed.",
+            "| ours | 2 | 5.0 | 5.0..5.0 | 200 |",
+            "| torch | 2 | 40.0 | 40.0..40.0 | |",
+            "1 rounds. r1 3.00, r2 6.00; floor 4 / 4: r1 missed; goal 6 / 6: r1 missed. Peak memory 200 MiB, the matrix among it; limit, twice the matrix as f32 and 256 MiB, 260: met.",
         ] {
             assert!(text.lines().any(|line| line == expected), "{text}");
         }
