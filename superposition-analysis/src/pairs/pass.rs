@@ -319,11 +319,8 @@ impl<T: Real> Pass<'_, T> {
         let mut floor = best.floor(place) - margin;
         if best.count == 1 {
             // The most promising is at least this good.
-            let mut highest = f32::NEG_INFINITY;
-            for (cosine, _) in others.clone() {
-                highest = if cosine > highest { cosine } else { highest };
-            }
-            floor = floor.max(highest - 2.0 * margin);
+            let highest = others.clone().map(|(cosine, _)| cosine);
+            floor = floor.max(highest.fold(f32::NEG_INFINITY, f32::max) - 2.0 * margin);
         }
         candidates.extend(others.filter(|&(cosine, _)| cosine >= floor));
         if let (true, &[(cosine, other)]) = (self.is_close, &candidates[..]) {
